@@ -1,0 +1,1 @@
+namespace ballast::gpu {}
