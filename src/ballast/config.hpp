@@ -31,6 +31,7 @@ struct engine_config {
   elements tile_elements{1u << 20};  ///< a multiple of block_elements
   std::uint32_t pipeline_depth = 4;  ///< tiles under way between NVMe and the optimizer
   std::uint32_t layer_slots = 2;     ///< layers whose weights are on the device at once
+  std::uint32_t gradient_slots = 2;  ///< layers whose gradient is on the device at once
   std::uint32_t threads = 0;         ///< engine threads; 0: one a core
   bool accumulate_in_host = false;   ///< several pushes a layer and step: fp32 sums in host memory
 
