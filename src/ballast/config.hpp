@@ -22,12 +22,12 @@ struct forced_placement {
 
 struct engine_config {
   // Budgets: hard caps. nullopt: as much as the plan wants.
-  std::optional<bytes> device_memory;
-  std::optional<bytes> host_memory;
-  std::optional<std::string> nvme_directory;  ///< absent: nothing may rest on NVMe
-  std::optional<bytes> nvme_size;
+  std::optional<bytes> device_memory = {};
+  std::optional<bytes> host_memory = {};
+  std::optional<std::string> nvme_directory = {};  ///< absent: nothing may rest on NVMe
+  std::optional<bytes> nvme_size = {};
 
-  std::optional<forced_placement> placement;
+  std::optional<forced_placement> placement = {};
   elements tile_elements{1u << 20};  ///< a multiple of block_elements
   std::uint32_t pipeline_depth = 4;  ///< tiles under way between NVMe and the optimizer
   std::uint32_t layer_slots = 2;     ///< layers whose weights are on the device at once
