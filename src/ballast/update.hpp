@@ -25,8 +25,8 @@ struct adamw_scalars {
   float one_minus_beta1;
   float beta2;
   float one_minus_beta2;
-  float decay;                          ///< 1 - learning_rate * weight_decay
-  float step_size;                      ///< learning_rate / (1 - beta1^t)
+  float decay_rate;  ///< learning_rate * weight_decay: 1 minus it would round at 2^-24
+  float step_size;   ///< learning_rate / (1 - beta1^t)
   float inverse_sqrt_bias_correction2;  ///< 1 / sqrt(1 - beta2^t)
   float epsilon;
   float gradient_scale;  ///< clip coefficient / loss scale
