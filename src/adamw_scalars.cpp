@@ -13,7 +13,7 @@ adamw_scalars make_adamw_scalars(const adamw_options& options, double learning_r
       .one_minus_beta1 = static_cast<float>(1.0 - options.beta1),
       .beta2 = static_cast<float>(options.beta2),
       .one_minus_beta2 = static_cast<float>(1.0 - options.beta2),
-      .decay = static_cast<float>(1.0 - learning_rate * options.weight_decay),
+      .decay_rate = static_cast<float>(learning_rate * options.weight_decay),
       .step_size = static_cast<float>(learning_rate / correction1),
       .inverse_sqrt_bias_correction2 = static_cast<float>(1.0 / std::sqrt(correction2)),
       .epsilon = static_cast<float>(options.epsilon),

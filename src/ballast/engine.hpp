@@ -1,10 +1,10 @@
-// The engine: a model's parameters, gradients and optimizer state, kept wherever the budgets allow and
-// brought to the caller's compute just in time. Placement changes time, never a result.
+// The engine: a model's parameters, gradients and optimizer state, kept wherever the budgets allow
+// and brought to the caller's compute just in time. Placement changes time, never a result.
 //
 //   ballast::engine engine(model, ballast::make_backends());
 //   engine.reserve(place::device, activations);          // before seal, optional
-//   auto plan = engine.seal(config);                      // sizes, allocates, initialises, or says why not
-//   for each step:
+//   auto plan = engine.seal(config);                      // sizes, allocates, initialises, or says
+//   why not for each step:
 //     engine.begin_pass("train");
 //     forward:  auto weights = engine.fetch(layer);  ...compute...
 //     backward: auto weights = engine.fetch(layer);
@@ -13,7 +13,8 @@
 //     engine.step({.learning_rate = 1e-3});
 //
 // One caller thread an engine; engines share nothing mutable. The first error of an asynchronous
-// operation is returned by the next call, and by every call after it: only a checkpoint restores state.
+// operation is returned by the next call, and by every call after it: only a checkpoint restores
+// state.
 #pragma once
 
 #include <ballast/backends.hpp>
@@ -45,7 +46,8 @@ class engine {
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;
 
-  // Before seal -------------------------------------------------------------------------------------
+  // Before seal
+  // -------------------------------------------------------------------------------------
 
   /// Sets bytes of a place's budget aside for the caller's allocate().
   void reserve(place where, bytes size);
@@ -60,7 +62,8 @@ class engine {
   /// Errors: as dry_run, and those of the parts
   result<plan> seal(const engine_config& config);
 
-  // Memory ------------------------------------------------------------------------------------------
+  // Memory
+  // ------------------------------------------------------------------------------------------
 
   /// A piece of what was reserved in `where` (device or host), zero-filled.
   ///
@@ -74,7 +77,8 @@ class engine {
   status load_activation(activation_id which, std::span<std::byte> device_memory,
                          stream_ref stream = {});
 
-  // A step ------------------------------------------------------------------------------------------
+  // A step
+  // ------------------------------------------------------------------------------------------
 
   /// Names the order that the following fetches belong to ("train", "evaluate", "generate"): each
   /// pass's order is recorded and followed on its own.
@@ -91,17 +95,20 @@ class engine {
 
   /// Adds a layer's gradient to the step's. `last`: it is complete; a further push is an error.
   ///
-  /// Errors: wrong_order for a push after the last, or for a second push where neither the layer nor
-  ///         engine_config::accumulate_in_host provides for one
+  /// Errors: wrong_order for a push after the last, or for a second push where neither the layer
+  /// nor
+  ///         engine_config::several_pushes provides for one
   status push_gradients(gradient_lease gradient, bool last, stream_ref stream = {});
 
   /// Global norm, clipping, the update of every tile, and the new generation.
   ///
-  /// Errors: wrong_order while leases are held or a trainable layer has no gradient; weight_overflow;
+  /// Errors: wrong_order while leases are held or a trainable layer has no gradient;
+  /// weight_overflow;
   ///         io_failure, corrupted, no_space
   result<step_report> step(const step_options& options);
 
-  // State -------------------------------------------------------------------------------------------
+  // State
+  // -------------------------------------------------------------------------------------------
 
   /// Reads a run of a parameter's state as fp32, from wherever it rests. Not while leases are held.
   status read(parameter_id which, state_part part, elements first, std::span<float> values);
@@ -115,7 +122,8 @@ class engine {
   status save(const std::string& directory, std::span<const std::byte> blob);
   result<std::vector<std::byte>> load(const std::string& directory);
 
-  // What it is made of ------------------------------------------------------------------------------
+  // What it is made of
+  // ------------------------------------------------------------------------------
 
   const model& declared() const { return model_; }
   /// Predicts what a step of these visits moves over each link, once its order is known.

@@ -1,5 +1,5 @@
-// Borrowed buffers that return themselves: a layer's weights, a layer's gradient, the caller's memory.
-// Move-only; each must end before the engine does.
+// Borrowed buffers that return themselves: a layer's weights, a layer's gradient, the caller's
+// memory. Move-only; each must end before the engine does.
 #pragma once
 
 #include <ballast/encoding.hpp>
@@ -11,7 +11,8 @@
 
 namespace ballast {
 
-/// Where a parameter lies inside a layer's buffer: its own parameters first, those tied to it behind.
+/// Where a parameter lies inside a layer's buffer: its own parameters first, those tied to it
+/// behind.
 struct placed_parameter {
   parameter_id which;
   element_range range;  ///< in elements of the layer's buffer
@@ -54,22 +55,25 @@ class slot_lease {
   std::uint32_t slot_ = 0;
 };
 
+/// Where one parameter's weights are while its layer is leased.
+struct parameter_memory {
+  parameter_id which;
+  std::span<const std::byte> memory;
+};
+
 /// A layer's weights on the device, in the compute type, until the lease ends.
 ///
 /// Memory:  device memory; the host device's may be read by the CPU
 class weights_lease {
  public:
-  weights_lease(slot_lease slot, layer_id layer, dtype type, std::span<const std::byte> memory,
-                std::span<const placed_parameter> parameters)
-      : slot_(std::move(slot)),
-        layer_(layer),
-        type_(type),
-        memory_(memory),
-        parameters_(parameters) {}
+  weights_lease(slot_lease slot, layer_id layer, dtype type,
+                std::span<const parameter_memory> parameters)
+      : slot_(std::move(slot)), layer_(layer), type_(type), parameters_(parameters) {}
 
   layer_id layer() const { return layer_; }
   dtype type() const { return type_; }
-  /// The elements of one of the layer's own or tied parameters; asking for another is a contract failure.
+  /// The elements of one of the layer's own or tied parameters; asking for another is a contract
+  /// failure.
   std::span<const std::byte> weights(parameter_id which) const;
   void end() { slot_.end(); }
 
@@ -77,8 +81,7 @@ class weights_lease {
   slot_lease slot_;
   layer_id layer_;
   dtype type_;
-  std::span<const std::byte> memory_;
-  std::span<const placed_parameter> parameters_;
+  std::span<const parameter_memory> parameters_;
 };
 
 /// A layer's fp32 gradient on the device, zero when handed out; the caller adds to it.

@@ -2,9 +2,9 @@
 // seal() allocates exactly this.
 #pragma once
 
+#include <array>
 #include <ballast/report.hpp>
 #include <ballast/types.hpp>
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,9 +28,9 @@ struct plan {
   std::vector<consumer> consumers;
   std::array<std::optional<bytes>, place_count> budgets{};  ///< nullopt: not limited
   std::array<std::uint32_t, place_count> tiles{};           ///< whose state rests there
-  elements parameters;       ///< of the model, without gaps
-  bytes state;               ///< weights, residual, moments and gradient of all of them
-  bytes nvme_step;           ///< read + written on NVMe by one step
+  elements parameters;                                      ///< of the model, without gaps
+  bytes state;      ///< weights, residual, moments and gradient of all of them
+  bytes nvme_step;  ///< read + written on NVMe by one step
 
   bytes total(place where) const;
 };

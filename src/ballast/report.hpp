@@ -1,8 +1,8 @@
 // What a step did and what it cost: counters only, no policy.
 #pragma once
 
-#include <ballast/link.hpp>
 #include <array>
+#include <ballast/link.hpp>
 #include <string_view>
 
 namespace ballast {
@@ -30,7 +30,8 @@ struct traffic {
   friend bool operator==(const traffic&, const traffic&) = default;
 };
 
-/// Times of one step, in the caller's thread; what is left of the wall time is the caller's compute.
+/// Times of one step, in the caller's thread; what is left of the wall time is the caller's
+/// compute.
 struct step_times {
   nanoseconds fetch_wait{0};     ///< in fetch(): weights that were not there yet
   nanoseconds gradient_wait{0};  ///< in gradient_buffer(): an earlier gradient still on its way
@@ -43,8 +44,8 @@ struct step_report {
   std::uint64_t updates = 0;  ///< Adam's step number
   double gradient_norm = 0;   ///< global, unscaled, before clipping
   double clip_coefficient = 1;
-  bool skipped = false;  ///< a NaN or Inf in a gradient: nothing was updated
-  traffic moved;         ///< since the last report
+  bool skipped = false;                       ///< a NaN or Inf in a gradient: nothing was updated
+  traffic moved;                              ///< since the last report
   std::array<nanoseconds, hop_count> busy{};  ///< of each link, overlapping
   nanoseconds optimizer_busy{0};              ///< summed over the engine's threads
   step_times times;

@@ -1,7 +1,8 @@
-// The optimizer's arithmetic on one run of elements, behind one interface a place: the CPU's kernels
-// for host memory and the host device, CUDA's for a GPU.
+// The optimizer's arithmetic on one run of elements, behind one interface a place: the CPU's
+// kernels for host memory and the host device, CUDA's for a GPU.
 //
-// Every backend equals the scalar reference bit for bit (cpu/adamw_reference.hpp is the specification).
+// Every backend equals the scalar reference bit for bit (cpu/adamw_reference.hpp is the
+// specification).
 #pragma once
 
 #include <ballast/encoding.hpp>
@@ -24,11 +25,11 @@ struct adamw_scalars {
   float one_minus_beta1;
   float beta2;
   float one_minus_beta2;
-  float decay;                        ///< 1 - learning_rate * weight_decay
-  float step_size;                    ///< learning_rate / (1 - beta1^t)
+  float decay_rate;  ///< learning_rate * weight_decay: 1 minus it would round at 2^-24
+  float step_size;   ///< learning_rate / (1 - beta1^t)
   float inverse_sqrt_bias_correction2;  ///< 1 / sqrt(1 - beta2^t)
   float epsilon;
-  float gradient_scale;               ///< clip coefficient / loss scale
+  float gradient_scale;  ///< clip coefficient / loss scale
 };
 
 /// `step` is Adam's step number, from 1.
@@ -37,8 +38,8 @@ adamw_scalars make_adamw_scalars(const adamw_options& options, double learning_r
 
 /// Addresses of the arrays of a run of elements; which exist, and their types, is the encoding's.
 ///
-/// Shapes:  weights[n], residual[n] or nullptr, momentum[n], variance[n], gradient[n] of the compute type
-/// Memory:  64 B aligned at multiples of 128 elements
+/// Shapes:  weights[n], residual[n] or nullptr, momentum[n], variance[n], gradient[n] of the
+/// compute type Memory:  64 B aligned at multiples of 128 elements
 struct state_view {
   std::byte* weights = nullptr;
   std::byte* residual = nullptr;
@@ -62,8 +63,8 @@ class update_backend {
   /// The instruction set or device in use, for reports: "avx512", "baseline", "sm_90".
   virtual std::string_view name() const = 0;
 
-  /// One AdamW step in place. The CPU's runs in the calling thread; a device's is enqueued on `stream`
-  /// and `findings` is valid once the stream has passed it.
+  /// One AdamW step in place. The CPU's runs in the calling thread; a device's is enqueued on
+  /// `stream` and `findings` is valid once the stream has passed it.
   ///
   /// Memory:  no more than `view` is read or written
   /// Threads: any, on disjoint views
@@ -73,7 +74,8 @@ class update_backend {
   /// Rounds an fp32 gradient to the compute type and takes its block sums of squares.
   ///
   /// Shapes:  source[n] f32; target[n] of `type`, may be the same memory; sums[ceil(n / 4096)] f64
-  /// Why:     the sum is of the rounded values, widened to double, in the order README fixes: inside a
+  /// Why:     the sum is of the rounded values, widened to double, in the order README fixes:
+  /// inside a
   ///          block element i goes to lane i mod 16, lanes are folded pairwise
   virtual void encode_gradient(std::span<const float> source, dtype type, std::byte* target,
                                std::span<double> sums, std::uint32_t& findings,
@@ -83,10 +85,10 @@ class update_backend {
   virtual void accumulate(std::span<float> into, std::span<const float> from,
                           stream_ref stream) = 0;
 
-  /// Splits fp32 master values into weights and residual; moments are set to zero.
-  /// Errors:  found_weight_overflow in `findings`
-  virtual void encode_master(encoding stored, std::span<const float> master,
-                             const state_view& view, std::uint32_t& findings) = 0;
+  /// Splits fp32 master values into weights and residual; moments are set to zero where `view` has
+  /// them. Errors:  found_weight_overflow in `findings`
+  virtual void encode_master(encoding stored, std::span<const float> master, const state_view& view,
+                             std::uint32_t& findings) = 0;
 
   /// Joins weights and residual to the fp32 master values they stand for.
   virtual void decode_master(encoding stored, const state_view& view,

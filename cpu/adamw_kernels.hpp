@@ -1,0 +1,157 @@
+// The update's hot loops, written once on `Lanes`: a few vectors of one instruction set and the
+// conversions that xsimd lacks (kernels_baseline.cpp shows one). The formulas are those of
+// adamw_reference.cpp, operation by operation.
+//
+// Included by the instantiation files only. `Lanes` lives in their anonymous namespace, which makes
+// every instantiation local to its object file.
+//
+// Loops run over groups of 16 elements; a rest goes through the same loop in padded local arrays.
+#pragma once
+
+#include <cpu/kernel_table.hpp>
+#include <cstdint>
+
+namespace ballast::cpu {
+
+inline constexpr std::size_t group_elements = 16;
+
+template <class Lanes>
+struct adamw_vectors {
+  using real = typename Lanes::real;
+
+  explicit adamw_vectors(const adamw_factors& factors)
+      : beta1(factors.beta1),
+        one_minus_beta1(factors.one_minus_beta1),
+        beta2(factors.beta2),
+        one_minus_beta2(factors.one_minus_beta2),
+        decay_rate(factors.decay_rate),
+        step_size(factors.step_size),
+        inverse_sqrt_bias_correction2(factors.inverse_sqrt_bias_correction2),
+        epsilon(factors.epsilon),
+        gradient_scale(factors.gradient_scale) {}
+
+  /// One step of weights p, momentum m and variance v with the unscaled gradient.
+  [[gnu::always_inline]] void step(real& p, real& m, real& v, real gradient) const {
+    const real g = gradient * gradient_scale;
+    const real new_m = beta1 * m + one_minus_beta1 * g;
+    const real new_v = beta2 * v + (one_minus_beta2 * g) * g;
+    const real denominator = xsimd::sqrt(new_v) * inverse_sqrt_bias_correction2 + epsilon;
+    const real change = step_size * (new_m / denominator) + decay_rate * p;
+    p = Lanes::canonical(p - change);
+    m = Lanes::canonical(new_m);
+    v = Lanes::canonical(new_v);
+  }
+
+  real beta1, one_minus_beta1, beta2, one_minus_beta2, decay_rate, step_size,
+      inverse_sqrt_bias_correction2, epsilon, gradient_scale;
+};
+
+/// Shapes: count is a multiple of group_elements
+template <class Lanes>
+void adamw_fp32_groups(const adamw_factors& factors, const state_arrays& state) {
+  using real = typename Lanes::real;
+  const adamw_vectors<Lanes> adamw(factors);
+  auto* weights = reinterpret_cast<float*>(state.weights);
+  auto* momentum = reinterpret_cast<float*>(state.momentum);
+  auto* variance = reinterpret_cast<float*>(state.variance);
+  const auto* gradient = reinterpret_cast<const float*>(state.gradient);
+  const std::size_t count = state.count;
+  for (std::size_t i = 0; i < count; i += Lanes::width) {
+    real p = real::load_unaligned(weights + i);
+    real m = real::load_unaligned(momentum + i);
+    real v = real::load_unaligned(variance + i);
+    adamw.step(p, m, v, real::load_unaligned(gradient + i));
+    p.store_unaligned(weights + i);
+    m.store_unaligned(momentum + i);
+    v.store_unaligned(variance + i);
+  }
+}
+
+/// Shapes: count is a multiple of group_elements
+template <class Lanes>
+bool adamw_exact_groups(const adamw_factors& factors, const state_arrays& state) {
+  using real = typename Lanes::real;
+  using words = typename Lanes::words;
+  const adamw_vectors<Lanes> adamw(factors);
+  const state_arrays arrays = state;  // a copy no store can alias
+  auto* momentum = reinterpret_cast<float*>(arrays.momentum);
+  auto* variance = reinterpret_cast<float*>(arrays.variance);
+  typename Lanes::flags overflow{};
+  for (std::size_t i = 0; i < arrays.count; i += Lanes::width) {
+    const words high = Lanes::load_halves(arrays.weights + 2 * i);
+    const words low = Lanes::load_halves(arrays.residual + 2 * i);
+    real p = Lanes::join(high, low);
+    real m = real::load_unaligned(momentum + i);
+    real v = real::load_unaligned(variance + i);
+    adamw.step(p, m, v, Lanes::widen_bf16(Lanes::load_halves(arrays.gradient + 2 * i)));
+    Lanes::note_weight_overflow(overflow, p);
+    Lanes::store_halves(arrays.weights + 2 * i, Lanes::weight_of(p));
+    Lanes::store_halves(arrays.residual + 2 * i, Lanes::residual_of(p));
+    m.store_unaligned(momentum + i);
+    v.store_unaligned(variance + i);
+  }
+  return Lanes::any(overflow);
+}
+
+/// The last count mod 16 elements of a run in arrays of their own, zero behind them; put() writes
+/// them back. A zero element stays finite or becomes NaN, which no kernel reports as an overflow.
+struct padded_rest {
+  alignas(64) std::byte weights[4 * group_elements] = {};
+  alignas(64) std::byte residual[2 * group_elements] = {};
+  alignas(64) std::byte momentum[4 * group_elements] = {};
+  alignas(64) std::byte variance[4 * group_elements] = {};
+  alignas(64) std::byte gradient[4 * group_elements] = {};
+};
+
+/// Runs `groups` over the whole groups of `state`, then over the padded rest.
+///
+/// Units: weight_bytes of a weight and of a gradient, residual_bytes of a residual
+template <class Lanes, class Groups>
+bool run_with_rest(const adamw_factors& factors, const state_arrays& state,
+                   std::size_t weight_bytes, std::size_t residual_bytes, Groups groups) {
+  const std::size_t rest = state.count % group_elements;
+  const std::size_t whole = state.count - rest;
+  state_arrays arrays = state;
+  arrays.count = whole;
+  bool found = groups(factors, arrays);
+  if (rest == 0) return found;
+
+  padded_rest padded;
+  __builtin_memcpy(padded.weights, state.weights + whole * weight_bytes, rest * weight_bytes);
+  if (residual_bytes != 0) {
+    __builtin_memcpy(padded.residual, state.residual + whole * residual_bytes,
+                     rest * residual_bytes);
+  }
+  __builtin_memcpy(padded.momentum, state.momentum + whole * 4, rest * 4);
+  __builtin_memcpy(padded.variance, state.variance + whole * 4, rest * 4);
+  __builtin_memcpy(padded.gradient, state.gradient + whole * weight_bytes, rest * weight_bytes);
+  found |= groups(factors, {padded.weights, padded.residual, padded.momentum, padded.variance,
+                            padded.gradient, group_elements});
+  __builtin_memcpy(state.weights + whole * weight_bytes, padded.weights, rest * weight_bytes);
+  if (residual_bytes != 0) {
+    __builtin_memcpy(state.residual + whole * residual_bytes, padded.residual,
+                     rest * residual_bytes);
+  }
+  __builtin_memcpy(state.momentum + whole * 4, padded.momentum, rest * 4);
+  __builtin_memcpy(state.variance + whole * 4, padded.variance, rest * 4);
+  return found;
+}
+
+template <class Lanes>
+void adamw_fp32(const adamw_factors& factors, const state_arrays& state) {
+  run_with_rest<Lanes>(factors, state, 4, 0,
+                       [](const adamw_factors& f, const state_arrays& arrays) {
+                         adamw_fp32_groups<Lanes>(f, arrays);
+                         return false;
+                       });
+}
+
+template <class Lanes>
+bool adamw_exact(const adamw_factors& factors, const state_arrays& state) {
+  return run_with_rest<Lanes>(factors, state, 2, 2,
+                              [](const adamw_factors& f, const state_arrays& arrays) {
+                                return adamw_exact_groups<Lanes>(f, arrays);
+                              });
+}
+
+}  // namespace ballast::cpu
