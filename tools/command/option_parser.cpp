@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -176,11 +177,14 @@ result<std::vector<std::string>> texts_of(const option& named, const ordered_jso
 /// The file's one JSON object; a key that stands twice is an error, for one of them would be
 /// ignored.
 result<ordered_json> read_config(const std::string& file) {
+  if (std::filesystem::is_directory(file)) {
+    return usage_error(fmt::format("--config: cannot read '{}': it is a folder", file));
+  }
   errno = 0;
   std::ifstream input(file, std::ios::binary);
   std::ostringstream text;
   text << input.rdbuf();
-  if (!input.is_open() || text.bad()) {
+  if (!input.is_open() || input.bad()) {
     return usage_error(fmt::format("--config: cannot read '{}': {}", file, std::strerror(errno)));
   }
   std::set<std::string> keys;
