@@ -6,6 +6,7 @@
 
 #include "tools/command/nearest_match.hpp"
 #include "tools/doctor/doctor_command.hpp"
+#include "tools/prove/prove_command.hpp"
 
 namespace {
 
@@ -18,6 +19,7 @@ struct subcommand {
 };
 
 constexpr subcommand subcommands[] = {
+    {"prove", "runs the same steps resident and as placed and compares every bit", prove},
     {"doctor", "says what this machine offers and what is degraded", doctor},
 };
 
