@@ -39,7 +39,8 @@ adamw_scalars make_adamw_scalars(const adamw_options& options, double learning_r
 /// Addresses of the arrays of a run of elements; which exist, and their types, is the encoding's.
 ///
 /// Shapes:  weights[n], residual[n] or nullptr, momentum[n], variance[n], gradient[n] of the
-/// compute type Memory:  64 B aligned at multiples of 128 elements
+///          compute type
+/// Memory:  64 B aligned at multiples of 128 elements
 struct state_view {
   std::byte* weights = nullptr;
   std::byte* residual = nullptr;
