@@ -13,7 +13,7 @@
 namespace ballast::tools {
 
 struct plain_state_options {
-  unsigned threads = 0;              ///< of the optimizer; 0: one a core
+  unsigned threads = 0;                ///< of the optimizer; 0: one a core
   bool share_gradient_memory = false;  ///< one layer's fp32 gradient at a time, as an engine would
 };
 

@@ -21,8 +21,7 @@ using namespace ballast;
 using namespace ballast::tools;
 
 double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 struct phase_times {
@@ -40,11 +39,14 @@ int main(int count, char** texts) {
     return index < given.size() ? given[index] : std::string(otherwise);
   };
   const std::uint32_t steps = number(0, 10);
-  const gpt_config config{.vocabulary = number(7, 50257), .context = number(8, 1024),
-                          .layers = number(4, 12), .heads = number(5, 12),
+  const gpt_config config{.vocabulary = number(7, 50257),
+                          .context = number(8, 1024),
+                          .layers = number(4, 12),
+                          .heads = number(5, 12),
                           .width = number(6, 768),
                           .compute = word(9, "bf16") == "fp32" ? encoding::fp32 : encoding::exact};
-  const batch_shape batch{.micro_batches = number(1, 1), .sequences = number(2, 4),
+  const batch_shape batch{.micro_batches = number(1, 1),
+                          .sequences = number(2, 4),
                           .tokens = number(3, 64),
                           .keep_activations = word(10, "keep") == "keep"};
   const gpt_model model = declare(config);
@@ -65,7 +67,8 @@ int main(int count, char** texts) {
     const double computed = seconds();
     const step_outcome done = state.step({.learning_rate = 1e-4, .clip_norm = 1.0}).value();
     const double end = seconds();
-    fmt::print(stderr, "step {} loss {:.5f} norm {:.4f} forward+backward {:.1f} ms update {:.1f} ms\n",
+    fmt::print(stderr,
+               "step {} loss {:.5f} norm {:.4f} forward+backward {:.1f} ms update {:.1f} ms\n",
                step, loss, done.gradient_norm, 1e3 * (computed - begin), 1e3 * (end - computed));
     if (step == 0) continue;
     all.push_back(end - begin);
@@ -75,7 +78,8 @@ int main(int count, char** texts) {
   std::sort(all.begin(), all.end());
   const double median = all.empty() ? 0 : all[all.size() / 2];
   fmt::print(
-      "{{\"name\": \"ballast\", \"tokens_per_s\": {:.1f}, \"step_s\": {:.4f}, \"best_step_s\": {:.4f}, "
+      "{{\"name\": \"ballast\", \"tokens_per_s\": {:.1f}, \"step_s\": {:.4f}, \"best_step_s\": "
+      "{:.4f}, "
       "\"best_compute_s\": {:.4f}, \"best_update_s\": {:.4f}, \"loss\": {:.6f}, "
       "\"activation_bytes\": {}}}\n",
       static_cast<double>(batch.step_tokens()) / median, median, all.empty() ? 0 : all.front(),
