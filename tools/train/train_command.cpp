@@ -47,9 +47,6 @@ exit_code train(std::span<const std::string> arguments) {
     fmt::print("{}", options.help());
     return exit_code::done;
   }
-  for (const std::string& echo : parsed->echoes) {
-    fmt::print(stderr, "{}\n", echo);
-  }
   const auto run = training_run::prepare(settings);
   if (!run) {
     return fail(run.error(), stage::set_up);
@@ -65,6 +62,9 @@ exit_code train(std::span<const std::string> arguments) {
         !written) {
       return fail(written.error(), stage::set_up);
     }
+  }
+  for (const std::string& echo : parsed->echoes) {
+    fmt::print(stderr, "{}\n", echo);
   }
   print_plan(**run);
   if (auto trained = (*run)->train(log ? &*log : nullptr); !trained) {
