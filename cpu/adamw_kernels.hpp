@@ -5,7 +5,7 @@
 // Included by the instantiation files only. `Lanes` lives in their anonymous namespace, which makes
 // every instantiation local to its object file.
 //
-// Loops run over groups of 16 elements; a rest goes through the same loop in padded local arrays.
+// Loops run over groups of 32 elements; a rest goes through the same loop in padded local arrays.
 #pragma once
 
 #include <cpu/kernel_table.hpp>
@@ -13,37 +13,47 @@
 
 namespace ballast::cpu {
 
-inline constexpr std::size_t group_elements = 16;
+inline constexpr std::size_t group_elements = 32;
 
 template <class Lanes>
 struct adamw_vectors {
   using real = typename Lanes::real;
+  using wide = typename Lanes::wide;
 
   explicit adamw_vectors(const adamw_factors& factors)
-      : beta1(factors.beta1),
+      : gradient_scale(factors.gradient_scale),
+        beta1(factors.beta1),
         one_minus_beta1(factors.one_minus_beta1),
         beta2(factors.beta2),
         one_minus_beta2(factors.one_minus_beta2),
-        decay_rate(factors.decay_rate),
         step_size(factors.step_size),
-        inverse_sqrt_bias_correction2(factors.inverse_sqrt_bias_correction2),
         epsilon(factors.epsilon),
-        gradient_scale(factors.gradient_scale) {}
+        decay_rate(factors.decay_rate) {}
+
+  [[gnu::always_inline]] wide next_momentum(wide m, wide g) const {
+    return beta1 * m + one_minus_beta1 * g;
+  }
+  [[gnu::always_inline]] wide next_variance(wide v, wide g) const {
+    return beta2 * v + one_minus_beta2 * (g * g);
+  }
 
   /// One step of weights p, momentum m and variance v with the unscaled gradient.
   [[gnu::always_inline]] void step(real& p, real& m, real& v, real gradient) const {
-    const real g = gradient * gradient_scale;
-    const real new_m = beta1 * m + one_minus_beta1 * g;
-    const real new_v = beta2 * v + (one_minus_beta2 * g) * g;
-    const real denominator = xsimd::sqrt(new_v) * inverse_sqrt_bias_correction2 + epsilon;
-    const real change = step_size * (new_m / denominator) + decay_rate * p;
+    const wide low = Lanes::widen_low(gradient) * gradient_scale;
+    const wide high = Lanes::widen_high(gradient) * gradient_scale;
+    const real new_m = Lanes::narrow(next_momentum(Lanes::widen_low(m), low),
+                                     next_momentum(Lanes::widen_high(m), high));
+    const real new_v = Lanes::narrow(next_variance(Lanes::widen_low(v), low),
+                                     next_variance(Lanes::widen_high(v), high));
+    const real adam = step_size * (new_m / (xsimd::sqrt(new_v) + epsilon));
+    const real change = adam + decay_rate * p;
     p = Lanes::canonical(p - change);
     m = Lanes::canonical(new_m);
     v = Lanes::canonical(new_v);
   }
 
-  real beta1, one_minus_beta1, beta2, one_minus_beta2, decay_rate, step_size,
-      inverse_sqrt_bias_correction2, epsilon, gradient_scale;
+  wide gradient_scale, beta1, one_minus_beta1, beta2, one_minus_beta2;
+  real step_size, epsilon, decay_rate;
 };
 
 /// Shapes: count is a multiple of group_elements
@@ -71,29 +81,39 @@ void adamw_fp32_groups(const adamw_factors& factors, const state_arrays& state) 
 template <class Lanes>
 bool adamw_exact_groups(const adamw_factors& factors, const state_arrays& state) {
   using real = typename Lanes::real;
-  using words = typename Lanes::words;
+  using halves = typename Lanes::halves;
   const adamw_vectors<Lanes> adamw(factors);
-  const state_arrays arrays = state;  // a copy no store can alias
+  const state_arrays arrays = state;  // a copy that no store can alias
   auto* momentum = reinterpret_cast<float*>(arrays.momentum);
   auto* variance = reinterpret_cast<float*>(arrays.variance);
   typename Lanes::flags overflow{};
-  for (std::size_t i = 0; i < arrays.count; i += Lanes::width) {
-    const words high = Lanes::load_halves(arrays.weights + 2 * i);
-    const words low = Lanes::load_halves(arrays.residual + 2 * i);
-    real p = Lanes::join(high, low);
+  // Two vectors of fp32 a turn: one of 16-bit halves.
+  for (std::size_t i = 0; i < arrays.count; i += 2 * Lanes::width) {
+    const std::size_t next = i + Lanes::width;
+    const halves gradient = Lanes::load_halves(arrays.gradient + 2 * i);
+    real p[2];
+    Lanes::join(Lanes::load_halves(arrays.weights + 2 * i),
+                Lanes::load_halves(arrays.residual + 2 * i), p);
     real m = real::load_unaligned(momentum + i);
     real v = real::load_unaligned(variance + i);
-    adamw.step(p, m, v, Lanes::widen_bf16(Lanes::load_halves(arrays.gradient + 2 * i)));
-    Lanes::note_weight_overflow(overflow, p);
-    Lanes::store_halves(arrays.weights + 2 * i, Lanes::weight_of(p));
-    Lanes::store_halves(arrays.residual + 2 * i, Lanes::residual_of(p));
+    adamw.step(p[0], m, v, Lanes::widen_bf16_low(gradient));
     m.store_unaligned(momentum + i);
     v.store_unaligned(variance + i);
+    m = real::load_unaligned(momentum + next);
+    v = real::load_unaligned(variance + next);
+    adamw.step(p[1], m, v, Lanes::widen_bf16_high(gradient));
+    m.store_unaligned(momentum + next);
+    v.store_unaligned(variance + next);
+    const halves residual = Lanes::low_halves(p[0], p[1]);
+    const halves weights = Lanes::round_halves(p[0], p[1], residual);
+    Lanes::note_weight_overflow(overflow, weights, residual);
+    Lanes::store_halves(arrays.weights + 2 * i, weights);
+    Lanes::store_halves(arrays.residual + 2 * i, residual);
   }
   return Lanes::any(overflow);
 }
 
-/// The last count mod 16 elements of a run in arrays of their own, zero behind them; put() writes
+/// The last count mod 32 elements of a run in arrays of their own, zero behind them; put() writes
 /// them back. A zero element stays finite or becomes NaN, which no kernel reports as an overflow.
 struct padded_rest {
   alignas(64) std::byte weights[4 * group_elements] = {};
