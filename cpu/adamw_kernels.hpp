@@ -21,38 +21,35 @@ struct adamw_vectors {
   using wide = typename Lanes::wide;
 
   explicit adamw_vectors(const adamw_factors& factors)
-      : gradient_scale(factors.gradient_scale),
-        beta1(factors.beta1),
-        one_minus_beta1(factors.one_minus_beta1),
+      : beta1(factors.beta1),
+        momentum_gain(factors.momentum_gain),
         beta2(factors.beta2),
-        one_minus_beta2(factors.one_minus_beta2),
+        variance_gain(factors.variance_gain),
         step_size(factors.step_size),
         epsilon(factors.epsilon),
         decay_rate(factors.decay_rate) {}
 
-  [[gnu::always_inline]] wide next_momentum(wide m, wide g) const {
-    return beta1 * m + one_minus_beta1 * g;
+  [[gnu::always_inline]] wide next_momentum(const float* m, wide g) const {
+    return beta1 * Lanes::load_wide(m) + momentum_gain * g;
   }
-  [[gnu::always_inline]] wide next_variance(wide v, wide g) const {
-    return beta2 * v + one_minus_beta2 * (g * g);
+  [[gnu::always_inline]] wide next_variance(const float* v, wide g) const {
+    return beta2 * Lanes::load_wide(v) + variance_gain * (g * g);
   }
 
-  /// One step of weights p, momentum m and variance v with the unscaled gradient.
-  [[gnu::always_inline]] void step(real& p, real& m, real& v, real gradient) const {
-    const wide low = Lanes::widen_low(gradient) * gradient_scale;
-    const wide high = Lanes::widen_high(gradient) * gradient_scale;
-    const real new_m = Lanes::narrow(next_momentum(Lanes::widen_low(m), low),
-                                     next_momentum(Lanes::widen_high(m), high));
-    const real new_v = Lanes::narrow(next_variance(Lanes::widen_low(v), low),
-                                     next_variance(Lanes::widen_high(v), high));
+  /// One step of a vector of momentum at m and variance at v with the halves of its gradient; gives
+  /// the weights after p.
+  [[gnu::always_inline]] real step(real p, float* m, float* v, wide g_low, wide g_high) const {
+    constexpr std::size_t half = Lanes::wide_width;
+    const real new_m = Lanes::narrow(next_momentum(m, g_low), next_momentum(m + half, g_high));
+    const real new_v = Lanes::narrow(next_variance(v, g_low), next_variance(v + half, g_high));
     const real adam = step_size * (new_m / (xsimd::sqrt(new_v) + epsilon));
     const real change = adam + decay_rate * p;
-    p = Lanes::canonical(p - change);
-    m = Lanes::canonical(new_m);
-    v = Lanes::canonical(new_v);
+    Lanes::canonical(new_m).store_unaligned(m);
+    Lanes::canonical(new_v).store_unaligned(v);
+    return Lanes::canonical(p - change);
   }
 
-  wide gradient_scale, beta1, one_minus_beta1, beta2, one_minus_beta2;
+  wide beta1, momentum_gain, beta2, variance_gain;
   real step_size, epsilon, decay_rate;
 };
 
@@ -67,13 +64,11 @@ void adamw_fp32_groups(const adamw_factors& factors, const state_arrays& state) 
   const auto* gradient = reinterpret_cast<const float*>(state.gradient);
   const std::size_t count = state.count;
   for (std::size_t i = 0; i < count; i += Lanes::width) {
-    real p = real::load_unaligned(weights + i);
-    real m = real::load_unaligned(momentum + i);
-    real v = real::load_unaligned(variance + i);
-    adamw.step(p, m, v, real::load_unaligned(gradient + i));
-    p.store_unaligned(weights + i);
-    m.store_unaligned(momentum + i);
-    v.store_unaligned(variance + i);
+    const real p = real::load_unaligned(weights + i);
+    adamw
+        .step(p, momentum + i, variance + i, Lanes::load_wide(gradient + i),
+              Lanes::load_wide(gradient + i + Lanes::wide_width))
+        .store_unaligned(weights + i);
   }
 }
 
@@ -89,21 +84,17 @@ bool adamw_exact_groups(const adamw_factors& factors, const state_arrays& state)
   typename Lanes::flags overflow{};
   // Two vectors of fp32 a turn: one of 16-bit halves.
   for (std::size_t i = 0; i < arrays.count; i += 2 * Lanes::width) {
-    const std::size_t next = i + Lanes::width;
     const halves gradient = Lanes::load_halves(arrays.gradient + 2 * i);
     real p[2];
     Lanes::join(Lanes::load_halves(arrays.weights + 2 * i),
                 Lanes::load_halves(arrays.residual + 2 * i), p);
-    real m = real::load_unaligned(momentum + i);
-    real v = real::load_unaligned(variance + i);
-    adamw.step(p[0], m, v, Lanes::widen_bf16_low(gradient));
-    m.store_unaligned(momentum + i);
-    v.store_unaligned(variance + i);
-    m = real::load_unaligned(momentum + next);
-    v = real::load_unaligned(variance + next);
-    adamw.step(p[1], m, v, Lanes::widen_bf16_high(gradient));
-    m.store_unaligned(momentum + next);
-    v.store_unaligned(variance + next);
+    const real g[2] = {Lanes::widen_bf16_low(gradient), Lanes::widen_bf16_high(gradient)};
+#pragma GCC unroll 2
+    for (std::size_t half = 0; half < 2; ++half) {
+      const std::size_t at = i + half * Lanes::width;
+      p[half] = adamw.step(p[half], momentum + at, variance + at, Lanes::widen_low(g[half]),
+                           Lanes::widen_high(g[half]));
+    }
     const halves residual = Lanes::low_halves(p[0], p[1]);
     const halves weights = Lanes::round_halves(p[0], p[1], residual);
     Lanes::note_weight_overflow(overflow, weights, residual);

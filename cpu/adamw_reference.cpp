@@ -111,9 +111,9 @@ float widen_bf16(std::uint16_t value) {
 adamw_element adamw(const adamw_scalars& scalars, adamw_element before, float gradient) {
   // Moments in double, rounded once: in fp32 v was seen 2.5 ULP off, and g * g under- and
   // overflows.
-  const double g = double{gradient} * scalars.gradient_scale;
-  const double wide_m = scalars.beta1 * double{before.momentum} + scalars.one_minus_beta1 * g;
-  const double wide_v = scalars.beta2 * double{before.variance} + scalars.one_minus_beta2 * (g * g);
+  const double g = gradient;
+  const double wide_m = scalars.beta1 * double{before.momentum} + scalars.momentum_gain * g;
+  const double wide_v = scalars.beta2 * double{before.variance} + scalars.variance_gain * (g * g);
   const auto m = static_cast<float>(wide_m);
   const auto v = static_cast<float>(wide_v);
   // The quotient first: m and root shrink together, where step_size * m would underflow. The decay

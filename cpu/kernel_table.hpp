@@ -10,11 +10,10 @@ namespace ballast::cpu {
 
 /// adamw_scalars, field by field.
 struct adamw_factors {
-  double gradient_scale;
   double beta1;
-  double one_minus_beta1;
+  double momentum_gain;
   double beta2;
-  double one_minus_beta2;
+  double variance_gain;
   float step_size;
   float epsilon;
   float decay_rate;

@@ -101,6 +101,7 @@ struct avx512_lanes {
   }
   static bool any(flags seen) { return seen != 0; }
 
+  static wide load_wide(const float* from) { return _mm512_cvtps_pd(_mm256_loadu_ps(from)); }
   static wide widen_low(real values) { return _mm512_cvtps_pd(_mm512_castps512_ps256(values)); }
   static wide widen_high(real values) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(values, 1)); }
   static real narrow(wide low, wide high) {

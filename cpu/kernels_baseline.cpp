@@ -73,6 +73,10 @@ struct sse2_lanes {
   }
   static bool any(flags seen) { return _mm_movemask_epi8(seen) != 0; }
 
+  static wide load_wide(const float* from) {
+    return _mm_cvtps_pd(
+        _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i_u*>(from))));
+  }
   static wide widen_low(real values) { return _mm_cvtps_pd(values); }
   static wide widen_high(real values) { return _mm_cvtps_pd(_mm_movehl_ps(values, values)); }
   static real narrow(wide low, wide high) {
