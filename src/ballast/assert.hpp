@@ -1,5 +1,6 @@
-// Programmer errors: checked in every build, release included. A failed assertion prints one line with
-// the expression and its place, and aborts. Operating errors are values (result.hpp), never assertions.
+// Programmer errors: checked in every build, release included. A failed assertion prints one line
+// with the expression and its place, and aborts. Operating errors are values (result.hpp), never
+// assertions.
 #pragma once
 
 #include <source_location>

@@ -1,5 +1,5 @@
-// The parts an engine is built from, made on request once seal() knows the sizes. The concrete ones are
-// built in src/backends.cpp and nowhere else; tests hand in fakes.
+// The parts an engine is built from, made on request once seal() knows the sizes. The concrete ones
+// are built in src/backends.cpp and nowhere else; tests hand in fakes.
 #pragma once
 
 #include <ballast/clock.hpp>
@@ -16,8 +16,10 @@ class backends {
  public:
   virtual ~backends() = default;
 
-  /// Errors of every maker: unsupported with the flag or option to change, exhausted with the amounts.
-  virtual result<std::unique_ptr<device>> make_device(const engine_config& config, bytes capacity) = 0;
+  /// Errors of every maker: unsupported with the flag or option to change, exhausted with the
+  /// amounts.
+  virtual result<std::unique_ptr<device>> make_device(const engine_config& config,
+                                                      bytes capacity) = 0;
   virtual result<std::unique_ptr<memory_region>> make_host_region(bytes size) = 0;
   virtual result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
                                                     std::uint32_t slices) = 0;

@@ -13,8 +13,8 @@ enum class io_backend : std::uint8_t { automatic, uring, posix };
 enum class device_kind : std::uint8_t { automatic, host, cuda };
 enum class instruction_set : std::uint8_t { automatic, baseline, avx512 };
 
-/// Fractions of the model's tiles forced onto a place; the rest goes to NVMe. Without it tiles fill the
-/// device first, then the host, then NVMe, as the budgets allow.
+/// Fractions of the model's tiles forced onto a place; the rest goes to NVMe. Without it tiles fill
+/// the device first, then the host, then NVMe, as the budgets allow.
 struct forced_placement {
   double device = 0;
   double host = 0;
@@ -22,17 +22,18 @@ struct forced_placement {
 
 struct engine_config {
   // Budgets: hard caps. nullopt: as much as the plan wants.
-  std::optional<bytes> device_memory;
-  std::optional<bytes> host_memory;
-  std::optional<std::string> nvme_directory;  ///< absent: nothing may rest on NVMe
-  std::optional<bytes> nvme_size;
+  std::optional<bytes> device_memory = {};
+  std::optional<bytes> host_memory = {};
+  std::optional<std::string> nvme_directory = {};  ///< absent: nothing may rest on NVMe
+  std::optional<bytes> nvme_size = {};
 
-  std::optional<forced_placement> placement;
+  std::optional<forced_placement> placement = {};
   elements tile_elements{1u << 20};  ///< a multiple of block_elements
   std::uint32_t pipeline_depth = 4;  ///< tiles under way between NVMe and the optimizer
   std::uint32_t layer_slots = 2;     ///< layers whose weights are on the device at once
+  std::uint32_t gradient_slots = 2;  ///< layers whose gradient is on the device at once
   std::uint32_t threads = 0;         ///< engine threads; 0: one a core
-  bool accumulate_in_host = false;   ///< several pushes a layer and step: fp32 sums in host memory
+  bool several_pushes = false;  ///< keep fp32 sums, so that a layer may be pushed more than once
 
   io_backend io = io_backend::automatic;
   device_kind device = device_kind::automatic;

@@ -1,8 +1,9 @@
 // The place where the caller computes: a GPU, or the host device that stands in for one.
 //
-// A device owns its memory under a hard cap, one upload and one download link, and the update backend
-// for state that rests in it. The host device is a capped arena with its own copy thread: the same
-// interface, the same limits, real copies. Every backend passes tests/conformance/device_conformance.hpp.
+// A device owns its memory under a hard cap, one upload and one download link, and the update
+// backend for state that rests in it. The host device is a capped arena with its own copy thread:
+// the same interface, the same limits, real copies. Every backend passes
+// tests/conformance/device_conformance.hpp.
 #pragma once
 
 #include <ballast/link.hpp>
@@ -21,7 +22,8 @@ class device {
   virtual bytes capacity() const = 0;
   virtual bytes allocated() const = 0;
 
-  /// Memory on the device, 256 B aligned, zero-filled; it lives until release() or the device's end.
+  /// Memory on the device, 256 B aligned, zero-filled; it lives until release() or the device's
+  /// end.
   ///
   /// Errors: exhausted past the cap, with the amounts; device_failure
   virtual result<std::span<std::byte>> allocate(bytes size) = 0;
@@ -33,8 +35,8 @@ class device {
 
   virtual update_backend& updates() = 0;
 
-  /// True when the CPU may read and write this device's memory; then work on stream_ref{} runs in the
-  /// calling thread and the engine may split it over its own threads.
+  /// True when the CPU may read and write this device's memory; then work on stream_ref{} runs in
+  /// the calling thread and the engine may split it over its own threads.
   virtual bool host_addressable() const = 0;
 
   /// Makes later work on `stream` see what `hop` moved. On a GPU no host thread waits; the host

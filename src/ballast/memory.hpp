@@ -1,5 +1,5 @@
-// Owners of memory. A region is allocated once, touched once, and given out in pieces by the engine;
-// what it holds is fixed for its whole life.
+// Owners of memory. A region is allocated once, zero-filled by its first touch, and given out in
+// pieces; what it holds is fixed for its whole life.
 #pragma once
 
 #include <ballast/result.hpp>
@@ -14,7 +14,8 @@ class memory_region {
  public:
   virtual ~memory_region() = default;
   virtual std::span<std::byte> span() const = 0;
-  /// What backs it, checked after the first touch: "2 MiB pages", "2 MiB pages for 41 of 48 MiB", ...
+  /// What backs it, checked after the first touch: "2 MiB pages", "2 MiB pages for 41 of 48 MiB",
+  /// ...
   virtual std::string backing() const = 0;
 };
 

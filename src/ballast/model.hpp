@@ -1,5 +1,6 @@
-// A model as the engine sees it: layers of named parameters with shapes, groups of hyperparameters, and
-// how each parameter is computed with and stored. A declaration only; nothing is allocated here.
+// A model as the engine sees it: layers of named parameters with shapes, groups of hyperparameters,
+// and how each parameter is computed with and stored. A declaration only; nothing is allocated
+// here.
 //
 // Order matters: layers and parameters take their place in the flat index in the order of their
 // declaration, so the same declarations give the same addresses on every machine.
@@ -15,7 +16,8 @@
 namespace ballast {
 
 /// Fills `values` with the initial values of the parameter's elements `range`, on demand and in any
-/// order: the model need not fit anywhere. Called from several threads; must depend on `range` alone.
+/// order: the model need not fit anywhere. Called from several threads; must depend on `range`
+/// alone.
 using initializer = std::function<void(element_range range, std::span<float> values)>;
 
 struct parameter_options {
@@ -45,12 +47,12 @@ class model {
 
   layer_id add_layer(std::string name);
   group_id add_group(const adamw_options& hyperparameters);
-  /// The shape's product may not be zero; all parameters of a layer share one encoding (seal() refuses
-  /// others until mixed layers exist).
+  /// The shape's product may not be zero; all parameters of a layer share one encoding (seal()
+  /// refuses others until mixed layers exist).
   parameter_id add_parameter(layer_id where, std::string name, std::vector<std::uint64_t> shape,
                              parameter_options options);
-  /// Makes `shared` part of what fetch(`where`) leases, and of what push_gradients adds to, although it
-  /// rests in its own layer.
+  /// Makes `shared` part of what fetch(`where`) leases, and of what push_gradients adds to,
+  /// although it rests in its own layer.
   void tie(parameter_id shared, layer_id where);
 
   const std::vector<layer>& layers() const { return layers_; }

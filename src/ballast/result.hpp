@@ -48,6 +48,7 @@ class [[nodiscard]] result {
   const Value& value() const& { return check(), std::get<0>(held_); }
   Value&& value() && { return check(), std::get<0>(std::move(held_)); }
   Value& operator*() & { return value(); }
+  Value&& operator*() && { return std::move(*this).value(); }
   const Value& operator*() const& { return value(); }
   Value* operator->() { return &value(); }
   const Value* operator->() const { return &value(); }

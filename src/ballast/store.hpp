@@ -1,13 +1,13 @@
 // The tier on disk: extents of whole tiles in preallocated segment files, moved by two links.
 //
-// An extent's bytes are covered by digests, one a slice, that live in memory and never in the extent:
-// whoever changes a slice stamps it while it is in cache, whoever read it checks it before use. Bit rot,
-// torn, stale and misdirected transfers fail that check. Every backend passes
+// An extent's bytes are covered by digests, one a slice, that live in memory and never in the
+// extent: whoever changes a slice stamps it while it is in cache, whoever read it checks it before
+// use. Bit rot, torn, stale and misdirected transfers fail that check. Every backend passes
 // tests/conformance/store_conformance.hpp.
 #pragma once
 
-#include <ballast/link.hpp>
 #include <array>
+#include <ballast/link.hpp>
 #include <span>
 #include <string>
 
@@ -16,7 +16,7 @@ namespace ballast {
 /// Where a tile's state rests in the store.
 struct extent {
   tier_address address;
-  bytes size;                 ///< a multiple of store::alignment()
+  bytes size;                     ///< a multiple of store::alignment()
   std::uint32_t first_slice = 0;  ///< index of its first digest
   std::uint32_t slices = 0;
 };

@@ -1,7 +1,8 @@
 // One hop of bytes between host memory and a tier, and the ticket that tells when it is over.
 //
-// A transfer's memory belongs to the link until its completion has run: cancelling or timing out does
-// not give a buffer back. The completion runs once, on the link's own thread; it must not block.
+// A transfer's memory belongs to the link until its completion has run: cancelling or timing out
+// does not give a buffer back. The completion runs once, on the link's own thread; it must not
+// block.
 #pragma once
 
 #include <ballast/clock.hpp>

@@ -1,5 +1,5 @@
-// The vocabulary of sizes, indices and places. Quantities of different units are different types, so
-// that a count in elements cannot be passed where bytes are meant. Plain values, free to copy.
+// The vocabulary of sizes, indices and places. Quantities of different units are different types,
+// so that a count in elements cannot be passed where bytes are meant. Plain values, free to copy.
 #pragma once
 
 #include <compare>

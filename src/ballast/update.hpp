@@ -27,8 +27,8 @@ struct adamw_scalars {
   double beta2;
   double variance_gain;  ///< (1 - beta2) * scale^2
   float step_size;       ///< learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)
-  float epsilon;     ///< options.epsilon * sqrt(1 - beta2^t): both corrections, one rounding each
-  float decay_rate;  ///< learning_rate * weight_decay
+  float epsilon;         ///< options.epsilon * sqrt(1 - beta2^t): both corrections, one rounding each
+  float decay_rate;      ///< learning_rate * weight_decay
 };
 
 /// `step` is Adam's step number, from 1; `gradient_scale` is clip coefficient / loss scale.
@@ -38,7 +38,8 @@ adamw_scalars make_adamw_scalars(const adamw_options& options, double learning_r
 /// Addresses of the arrays of a run of elements; which exist, and their types, is the encoding's.
 ///
 /// Shapes:  weights[n], residual[n] or nullptr, momentum[n], variance[n], gradient[n] of the
-/// compute type Memory:  64 B aligned at multiples of 128 elements
+///          compute type
+/// Memory:  64 B aligned at multiples of 128 elements
 struct state_view {
   std::byte* weights = nullptr;
   std::byte* residual = nullptr;
@@ -84,8 +85,8 @@ class update_backend {
   virtual void accumulate(std::span<float> into, std::span<const float> from,
                           stream_ref stream) = 0;
 
-  /// Splits fp32 master values into weights and residual; moments are set to zero.
-  /// Errors:  found_weight_overflow in `findings`
+  /// Splits fp32 master values into weights and residual; moments are set to zero where `view` has
+  /// them. Errors:  found_weight_overflow in `findings`
   virtual void encode_master(encoding stored, std::span<const float> master, const state_view& view,
                              std::uint32_t& findings) = 0;
 

@@ -1,0 +1,35 @@
+// ballast::store on a disk: unnamed segments in one folder, one loop, digests in memory.
+//
+// Extents are given out front to back and never taken back. A write whose bytes were not stamped
+// before leaves the old digests in force; that is how a test damages what is on disk.
+#pragma once
+
+#include <ballast/config.hpp>
+#include <ballast/store.hpp>
+#include <nvme/digest_table.hpp>
+#include <nvme/io_loop.hpp>
+#include <nvme/segment.hpp>
+
+namespace ballast::nvme {
+
+struct store_options {
+  std::string directory;
+  bytes size;                ///< of all extents together; reserved on disk at once
+  std::uint32_t slices = 0;  ///< of all extents together
+  const clock& time;         ///< outlives the store
+  io_backend backend = io_backend::automatic;
+  nanoseconds deadline = std::chrono::seconds(30);  ///< an I/O older than this is reported
+  note_sink on_note = {};                           ///< of late I/O; empty: stderr
+  std::span<std::byte> arena = {};  ///< memory most transfers use, registered where possible
+  bytes segment_limit{std::uint64_t{1} << 40};  ///< longest file; a multiple of 4096
+  queue_opener open_queue = {};                 ///< instead of `backend`'s: faults, simulations
+};
+
+/// Opens a store, its space reserved.
+///
+/// Errors: invalid_argument: the folder is missing, a link, none, or the size is zero;
+///         no_space: the folder's file system is smaller than the size; io_failure;
+///         unsupported: the backend asked for is refused here
+result<std::unique_ptr<store>> make_store(const store_options& options);
+
+}  // namespace ballast::nvme

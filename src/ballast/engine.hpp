@@ -1,0 +1,136 @@
+// The engine: a model's parameters, gradients and optimizer state, kept wherever the budgets allow
+// and brought to the caller's compute just in time. Placement changes time, never a result.
+//
+//   ballast::engine engine(model, ballast::make_backends());
+//   engine.reserve(place::device, activations);          // before seal, optional
+//   auto plan = engine.seal(config);             // sizes, allocates, initialises, or says why not
+//   for each step:
+//     engine.begin_pass("train");
+//     forward:  auto weights = engine.fetch(layer);  ...compute...
+//     backward: auto weights = engine.fetch(layer);
+//               auto gradient = engine.gradient_buffer(layer);  ...add to it...
+//               engine.push_gradients(std::move(*gradient), /*last=*/true);
+//     engine.step({.learning_rate = 1e-3});
+//
+// One caller thread an engine; engines share nothing mutable. The first error of an asynchronous
+// operation is returned by the next call, and by every call after it: only a checkpoint restores
+// state.
+#pragma once
+
+#include <ballast/backends.hpp>
+#include <ballast/config.hpp>
+#include <ballast/lease.hpp>
+#include <ballast/model.hpp>
+#include <ballast/plan.hpp>
+#include <ballast/report.hpp>
+#include <ballast/stream.hpp>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace ballast {
+
+class sealed_engine;
+
+struct step_options {
+  double learning_rate = 1e-3;
+  std::vector<double> group_learning_rates = {};  ///< one a group; empty: learning_rate for all
+  double clip_norm = 0;                           ///< 0: no clipping
+  double loss_scale = 1;                          ///< gradients are divided by it
+};
+
+class engine {
+ public:
+  engine(model declared, std::unique_ptr<backends> parts);
+  ~engine();
+  engine(const engine&) = delete;
+  engine& operator=(const engine&) = delete;
+
+  // Before seal
+
+  /// Sets bytes of a place's budget aside for the caller's allocate().
+  void reserve(place where, bytes size);
+
+  /// The plan that seal() would follow; nothing is allocated.
+  ///
+  /// Errors: does_not_fit with the smallest change that would; invalid_argument; unsupported
+  result<plan> dry_run(const engine_config& config) const;
+
+  /// Sizes, allocates and opens everything and writes the initial state to its places.
+  ///
+  /// Errors: as dry_run, and those of the parts
+  result<plan> seal(const engine_config& config);
+
+  // Memory
+
+  /// A piece of what was reserved in `where` (device or host), zero-filled.
+  ///
+  /// Errors: exhausted past the reservation
+  result<memory_lease> allocate(place where, bytes size, stream_ref stream = {});
+
+  /// Copies an activation to host memory, out of the reservation there, and gives it a name.
+  result<activation_id> store_activation(std::span<const std::byte> device_memory,
+                                         stream_ref stream = {});
+  /// Brings it back and forgets it. Shapes: device_memory[n], n as stored
+  status load_activation(activation_id which, std::span<std::byte> device_memory,
+                         stream_ref stream = {});
+
+  // A step
+
+  /// Names the order that the following fetches belong to ("train", "evaluate", "generate"): each
+  /// pass's order is recorded and followed on its own.
+  status begin_pass(std::string_view name);
+
+  /// Drops the gradients pushed since the last step(): the next step starts clean.
+  status abandon();
+
+  /// A layer's weights on the device; work on `stream` enqueued after this call sees them.
+  result<weights_lease> fetch(layer_id layer, stream_ref stream = {});
+
+  /// A zeroed fp32 gradient of a layer, in its final layout.
+  result<gradient_lease> gradient_buffer(layer_id layer, stream_ref stream = {});
+
+  /// Adds a layer's gradient to the step's. `last`: it is complete; a further push is an error.
+  ///
+  /// Errors: wrong_order for a push after the last, or for a second push where neither the layer
+  ///         nor engine_config::several_pushes provides for one
+  status push_gradients(gradient_lease gradient, bool last, stream_ref stream = {});
+
+  /// Global norm, clipping, the update of every tile, and the new generation.
+  ///
+  /// Errors: wrong_order while leases are held or a trainable layer has no gradient;
+  ///         weight_overflow; io_failure, corrupted, no_space
+  result<step_report> step(const step_options& options);
+
+  // State
+
+  /// Reads a run of a parameter's state as fp32, from wherever it rests. Not while leases are held.
+  status read(parameter_id which, state_part part, elements first, std::span<float> values);
+
+  /// Overwrites it. Writing `weights` or `master` of an `exact` parameter sets both.
+  status write(parameter_id which, state_part part, elements first, std::span<const float> values);
+
+  /// Saves or loads all state with a blob of the caller's own.
+  ///
+  /// Errors: unsupported until checkpoints exist
+  status save(const std::string& directory, std::span<const std::byte> blob);
+  result<std::vector<std::byte>> load(const std::string& directory);
+
+  // What it is made of
+
+  const model& declared() const { return model_; }
+  /// Predicts what a step of these visits moves over each link, once its order is known.
+  traffic predict(std::span<const visit> visits) const;
+  /// One line a part: device, memory, store, instruction set; for reports.
+  std::vector<std::string> parts() const;
+
+ private:
+  status ready() const;
+
+  model model_;
+  std::unique_ptr<backends> backends_;
+  std::array<bytes, place_count> reserved_{};
+  std::unique_ptr<sealed_engine> sealed_;
+};
+
+}  // namespace ballast

@@ -1,0 +1,54 @@
+// What a step did and what it cost: counters only, no policy.
+#pragma once
+
+#include <array>
+#include <ballast/link.hpp>
+#include <string_view>
+
+namespace ballast {
+
+/// The links an engine has; read and write are zero where nothing rests on NVMe.
+enum class hop : std::uint8_t { read, write, upload, download };
+inline constexpr std::size_t hop_count = 4;
+
+constexpr std::string_view to_string(hop which) {
+  switch (which) {
+    case hop::read: return "read";
+    case hop::write: return "write";
+    case hop::upload: return "upload";
+    case hop::download: return "download";
+  }
+  return "?";
+}
+
+/// Bytes over each link.
+struct traffic {
+  std::array<bytes, hop_count> moved{};
+
+  bytes& operator[](hop which) { return moved[static_cast<std::size_t>(which)]; }
+  bytes operator[](hop which) const { return moved[static_cast<std::size_t>(which)]; }
+  friend bool operator==(const traffic&, const traffic&) = default;
+};
+
+/// Times of one step, in the caller's thread; what is left of the wall time is the caller's
+/// compute.
+struct step_times {
+  nanoseconds fetch_wait{0};     ///< in fetch(): weights that were not there yet
+  nanoseconds gradient_wait{0};  ///< in gradient_buffer(): an earlier gradient still on its way
+  nanoseconds gradient_pass{0};  ///< in push_gradients(): zero, round, sum, add
+  nanoseconds update{0};         ///< in step(): norm, optimizer, state I/O
+};
+
+struct step_report {
+  std::uint64_t step = 0;     ///< calls of step() so far, skipped ones too
+  std::uint64_t updates = 0;  ///< Adam's step number
+  double gradient_norm = 0;   ///< global, unscaled, before clipping
+  double clip_coefficient = 1;
+  bool skipped = false;                       ///< a NaN or Inf in a gradient: nothing was updated
+  traffic moved;                              ///< since the last report
+  std::array<nanoseconds, hop_count> busy{};  ///< of each link, overlapping
+  nanoseconds optimizer_busy{0};              ///< summed over the engine's threads
+  step_times times;
+};
+
+}  // namespace ballast

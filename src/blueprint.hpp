@@ -1,0 +1,63 @@
+// From layout, budgets and options to places and sizes: pure, and followed to the byte by seal().
+//
+// Tiles fill the device first, then the host, then NVMe, in the order of the flat index. A tile's
+// weights and gradient rest with its state on the device, else in host memory: only residual,
+// momentum and variance go to NVMe.
+#pragma once
+
+#include <ballast/config.hpp>
+#include <ballast/plan.hpp>
+
+#include "layout.hpp"
+
+namespace ballast {
+
+/// The unit of arithmetic on a tile: what one task updates, and what one digest covers.
+inline constexpr elements slice_elements = block_elements * 4;
+/// The unit in which a gradient leaves the device.
+inline constexpr elements chunk_elements = block_elements * 64;
+/// Extents are multiples of it; a store may ask for less.
+inline constexpr bytes extent_alignment{4096};
+
+/// How many slots of what size.
+struct slot_pool {
+  std::uint32_t count = 0;
+  bytes size;
+
+  bytes total() const { return size * count; }
+};
+
+struct blueprint {
+  std::vector<place> tile_places;  ///< by tile: where its optimizer state rests
+  slot_pool layer_slots;           ///< device: weights of layers under way
+  slot_pool gradient_slots;        ///< device: fp32 gradients of layers under way
+  slot_pool staging;               ///< host: tiles between NVMe and the optimizer
+  slot_pool chunk_staging;         ///< host: fp32 gradient chunks on their way to the sums
+  bytes nvme;                      ///< of the store
+  std::uint32_t slices = 0;        ///< digests of the store
+  plan summary;
+};
+
+/// What a whole tile takes, by array.
+struct tile_bytes {
+  bytes weights;
+  bytes state;
+  bytes gradient;
+  bytes sums;  ///< fp32 gradient sums, where the layer may be pushed more than once
+};
+
+tile_bytes bytes_of(const layout& where, const tile& which, bool several_pushes);
+
+/// True when every tile under the layer's own and tied parameters rests on the device.
+bool is_resident(const layout& where, const model& declared, layer_id which,
+                 const std::vector<place>& tile_places);
+
+/// Errors: does_not_fit with the smallest change that would; invalid_argument
+result<blueprint> draw(const model& declared, const layout& where, const engine_config& config,
+                       const std::array<bytes, place_count>& reserved);
+
+/// What one step of these visits moves, when it starts with no weights on the device.
+traffic predict(const model& declared, const layout& where, const blueprint& drawn,
+                const engine_config& config, std::span<const visit> visits);
+
+}  // namespace ballast

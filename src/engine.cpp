@@ -1,0 +1,204 @@
+#include <fmt/format.h>
+
+#include <ballast/engine.hpp>
+#include <cmath>
+#include <cstring>
+
+#include "sealed_engine.hpp"
+
+namespace ballast {
+namespace {
+
+status check_options(const step_options& options, std::size_t groups) {
+  if (!options.group_learning_rates.empty() && options.group_learning_rates.size() != groups) {
+    return failure{errc::invalid_argument,
+                   fmt::format("{} learning rates for {} groups",
+                               options.group_learning_rates.size(), groups)};
+  }
+  bool sane = std::isfinite(options.learning_rate) && std::isfinite(options.clip_norm) &&
+              options.clip_norm >= 0 && std::isfinite(options.loss_scale) && options.loss_scale > 0;
+  for (const double rate : options.group_learning_rates) {
+    sane = sane && std::isfinite(rate);
+  }
+  if (!sane) {
+    return failure{
+        errc::invalid_argument,
+        fmt::format("step(): learning rate {}, clip norm {}, loss scale {}: finite numbers, "
+                    "the scale above 0",
+                    options.learning_rate, options.clip_norm, options.loss_scale)};
+  }
+  return {};
+}
+
+}  // namespace
+
+engine::engine(model declared, std::unique_ptr<backends> parts)
+    : model_(std::move(declared)), backends_(std::move(parts)) {
+  require(backends_ != nullptr, "an engine is built from backends");
+}
+
+engine::~engine() = default;
+
+void engine::reserve(place where, bytes size) {
+  require(sealed_ == nullptr, "reserve() comes before seal()");
+  require(where == place::device || where == place::host, "memory is reserved on device or host");
+  reserved_[static_cast<std::size_t>(where)] += size;
+}
+
+result<plan> engine::dry_run(const engine_config& config) const {
+  const auto where = layout::make(model_, config.tile_elements, {0}, 1);
+  if (!where) {
+    return where.error();
+  }
+  auto drawn = draw(model_, *where, config, reserved_);
+  if (!drawn) {
+    return drawn.error();
+  }
+  return std::move(drawn->summary);
+}
+
+result<plan> engine::seal(const engine_config& config) {
+  require(sealed_ == nullptr, "an engine is sealed once");
+  auto where = layout::make(model_, config.tile_elements, {0}, 1);
+  if (!where) {
+    return where.error();
+  }
+  auto drawn = draw(model_, *where, config, reserved_);
+  if (!drawn) {
+    return drawn.error();
+  }
+  auto made = sealed_engine::make(model_, *std::move(where), *std::move(drawn), config, *backends_,
+                                  reserved_);
+  if (!made) {
+    return made.error();
+  }
+  sealed_ = *std::move(made);
+  return sealed_->summary();
+}
+
+status engine::ready() const {
+  if (sealed_ == nullptr) {
+    return failure{errc::wrong_order, "the engine is not sealed yet"};
+  }
+  return sealed_->health();
+}
+
+result<memory_lease> engine::allocate(place where, bytes size, stream_ref stream) {
+  (void)stream;
+  if (auto sealed = ready(); !sealed) {
+    return sealed.error();
+  }
+  require(where == place::device || where == place::host, "memory is allocated on device or host");
+  auto memory = sealed_->memory(where).allocate(size);
+  if (memory) {
+    std::memset(memory->span().data(), 0, memory->span().size());
+  }
+  return memory;
+}
+
+result<activation_id> engine::store_activation(std::span<const std::byte> device_memory,
+                                               stream_ref stream) {
+  if (auto sealed = ready(); !sealed) {
+    return sealed.error();
+  }
+  return sealed_->store_activation(device_memory, stream);
+}
+
+status engine::load_activation(activation_id which, std::span<std::byte> device_memory,
+                               stream_ref stream) {
+  if (auto sealed = ready(); !sealed) {
+    return sealed;
+  }
+  return sealed_->load_activation(which, device_memory, stream);
+}
+
+status engine::begin_pass(std::string_view name) {
+  if (auto sealed = ready(); !sealed) {
+    return sealed;
+  }
+  sealed_->begin_pass(name);
+  return {};
+}
+
+status engine::abandon() {
+  if (auto sealed = ready(); !sealed) {
+    return sealed;
+  }
+  return sealed_->abandon();
+}
+
+result<weights_lease> engine::fetch(layer_id layer, stream_ref stream) {
+  if (auto sealed = ready(); !sealed) {
+    return sealed.error();
+  }
+  require(layer.value < model_.layers().size(), "fetch() names a layer of the model");
+  auto weights = sealed_->weights().fetch(layer, stream);
+  if (!weights && weights.error().code != errc::exhausted) {
+    return sealed_->stick(weights.error()).error();
+  }
+  return weights;
+}
+
+result<gradient_lease> engine::gradient_buffer(layer_id layer, stream_ref stream) {
+  if (auto sealed = ready(); !sealed) {
+    return sealed.error();
+  }
+  require(layer.value < model_.layers().size(), "gradient_buffer() names a layer of the model");
+  return sealed_->gradients().lease(layer, stream);
+}
+
+status engine::push_gradients(gradient_lease gradient, bool last, stream_ref stream) {
+  if (auto sealed = ready(); !sealed) {
+    return sealed;
+  }
+  const status pushed = sealed_->gradients().push(std::move(gradient), last, stream);
+  return !pushed && pushed.error().code != errc::wrong_order ? sealed_->stick(pushed) : pushed;
+}
+
+result<step_report> engine::step(const step_options& options) {
+  if (auto sealed = ready(); !sealed) {
+    return sealed.error();
+  }
+  if (auto sane = check_options(options, model_.groups().size()); !sane) {
+    return sane.error();
+  }
+  return sealed_->step(options);
+}
+
+status engine::read(parameter_id which, state_part part, elements first, std::span<float> values) {
+  if (auto sealed = ready(); !sealed) {
+    return sealed;
+  }
+  return sealed_->state().read(which, part, first, values);
+}
+
+status engine::write(parameter_id which, state_part part, elements first,
+                     std::span<const float> values) {
+  if (auto sealed = ready(); !sealed) {
+    return sealed;
+  }
+  return sealed_->write(which, part, first, values);
+}
+
+status engine::save(const std::string& directory, std::span<const std::byte> blob) {
+  (void)directory;
+  (void)blob;
+  return failure{errc::unsupported, "checkpoints do not exist yet; save() stores nothing"};
+}
+
+result<std::vector<std::byte>> engine::load(const std::string& directory) {
+  (void)directory;
+  return failure{errc::unsupported, "checkpoints do not exist yet; load() finds nothing"};
+}
+
+traffic engine::predict(std::span<const visit> visits) const {
+  require(sealed_ != nullptr, "predict() follows seal()");
+  return sealed_->predict(visits);
+}
+
+std::vector<std::string> engine::parts() const {
+  require(sealed_ != nullptr, "parts() follows seal()");
+  return sealed_->parts();
+}
+
+}  // namespace ballast

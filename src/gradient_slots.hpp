@@ -1,0 +1,91 @@
+// The second hop of a step: takes layers' gradients from the caller's compute to their homes.
+//
+// A gradient that is pushed once is rounded on the device and downloaded in the compute type. One
+// that is pushed several times (a tied parameter, accumulation) is summed in fp32, in the order of
+// the pushes, and rounded when it is complete. Either way its block sums of squares are taken from
+// the rounded values, in the same pass. Caller's thread only; the passes run on the engine's
+// workers.
+#pragma once
+
+#include <ballast/lease.hpp>
+#include <vector>
+
+#include "tile_homes.hpp"
+#include "workers.hpp"
+
+namespace ballast {
+
+class gradient_slots final : public lease_keeper {
+ public:
+  gradient_slots(const model& declared, const layout& where, const blueprint& drawn,
+                 tile_homes& homes, update_backend& host_updates, workers& threads,
+                 const clock& time);
+  ~gradient_slots() override;
+
+  /// Errors: exhausted when every slot is on lease; invalid_argument for a frozen layer
+  result<gradient_lease> lease(layer_id layer, stream_ref stream);
+  /// Errors: wrong_order; device_failure
+  status push(gradient_lease gradient, bool last, stream_ref stream);
+  /// Rounds what is still summed and waits for what is on its way.
+  ///
+  /// Errors: wrong_order when a trainable layer was not pushed; device_failure
+  status complete();
+  /// Waits for what is on its way.
+  status settle_all();
+  /// Forgets every gradient of this step.
+  void reset();
+
+  /// Of the completed gradient: the ordered sum of squares, and whether all of it was finite.
+  double sum_of_squares() const;
+  bool finite() const { return (findings_ & found_non_finite_gradient) == 0; }
+
+  bool any_leased() const { return leases_ > 0; }
+  nanoseconds waited() const { return waited_; }
+  nanoseconds passed() const { return passed_; }
+
+  void give_back(std::uint32_t index) override;
+
+ private:
+  struct slot {
+    bool leased = false;
+    std::vector<ticket> downloads;
+  };
+  /// A run of one tile's gradient, at most chunk_elements long.
+  struct chunk {
+    tile_id tile;
+    element_range range;  ///< in the layer
+  };
+
+  std::vector<chunk> chunks_of(layer_id layer, element_range range) const;
+  status settle(slot& which);
+  status check_push(layer_id layer, bool last) const;
+  void clear_frozen(const gradient_lease& gradient, stream_ref stream);
+  void round_and_download(const gradient_lease& gradient, slot& from, stream_ref stream);
+  status add(parameter_id which, std::span<float> gradient, stream_ref stream);
+  status add_from_device(const std::vector<chunk>& chunks, element_range home,
+                         std::span<float> gradient);
+  void round(const chunk& part, std::span<const float> source, std::byte* target,
+             update_backend& by, stream_ref stream);
+  void round_sums(layer_id layer);
+  std::span<float> sums_of(const chunk& part) const;
+
+  const model& declared_;
+  const layout& where_;
+  tile_homes& homes_;
+  update_backend& host_updates_;
+  workers& workers_;
+  const clock& time_;
+  std::vector<slot> slots_;
+  std::uint32_t next_slot_ = 0;
+  std::vector<std::vector<chunk>> chunks_;  ///< by layer: its whole shard
+  std::vector<double> block_sums_;          ///< by flat block
+  std::vector<bool> complete_;              ///< by layer: the push marked last has come
+  std::vector<bool> pushed_;                ///< by layer
+  std::vector<bool> summed_;                ///< by parameter: its sums hold a value of this step
+  std::uint32_t findings_ = 0;
+  std::uint32_t leases_ = 0;
+  nanoseconds waited_{0};
+  nanoseconds passed_{0};
+};
+
+}  // namespace ballast

@@ -1,0 +1,71 @@
+// The first hop of a step: brings layers' weights to the device and leases them to the caller.
+//
+// A layer whose tiles all rest on the device is leased where it is. Every other one is assembled in
+// a slot: uploads from host memory, copies from the device. While one layer is on lease the next
+// one of the recorded order is already on its way. Caller's thread only.
+#pragma once
+
+#include <ballast/lease.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "access_order.hpp"
+#include "slot_policy.hpp"
+#include "tile_homes.hpp"
+
+namespace ballast {
+
+class layer_slots final : public lease_keeper {
+ public:
+  layer_slots(const model& declared, const layout& where, const blueprint& drawn, tile_homes& homes,
+              const clock& time);
+  ~layer_slots() override;
+
+  void begin_pass(std::string_view name);
+  /// Errors: exhausted when every slot is on lease; device_failure
+  result<weights_lease> fetch(layer_id layer, stream_ref stream);
+  /// The weights are about to change: what is in the slots is old, and nothing reads them any more.
+  void invalidate();
+
+  bool any_leased() const { return leases_ > 0; }
+  nanoseconds waited() const { return waited_; }
+
+  void give_back(std::uint32_t index) override;
+
+ private:
+  static constexpr std::uint32_t resident_slot = ~0u;
+
+  /// One contiguous run of a layer's buffer, and where its bytes rest.
+  struct piece {
+    bytes offset;
+    std::span<std::byte> home;
+    bool on_device;
+  };
+  struct slot {
+    std::vector<parameter_memory> parameters;
+    std::vector<ticket> uploads;
+  };
+
+  void find_pieces(layer_id layer);
+  void add_pieces(std::vector<piece>& pieces, layer_id home, element_range range, bytes offset);
+  void view_resident(layer_id layer);
+  void settle();
+  status fill(std::uint32_t index, layer_id layer, priority urgency, stream_ref stream);
+  status prefetch(stream_ref stream);
+
+  const model& declared_;
+  const layout& where_;
+  tile_homes& homes_;
+  const clock& time_;
+  slot_policy policy_;
+  std::vector<slot> slots_;
+  std::vector<std::vector<piece>> pieces_;                ///< by layer
+  std::vector<std::vector<parameter_memory>> residents_;  ///< by layer; empty where not resident
+  std::map<std::string, access_order, std::less<>> orders_;
+  access_order* order_;
+  std::uint32_t leases_ = 0;
+  nanoseconds waited_{0};
+};
+
+}  // namespace ballast

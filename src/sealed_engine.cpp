@@ -1,0 +1,258 @@
+#include "sealed_engine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace ballast {
+
+sealed_engine::sealed_engine(const model& declared, layout where, blueprint drawn,
+                             const engine_config& config, backends& parts)
+    : declared_(declared),
+      where_(std::move(where)),
+      drawn_(std::move(drawn)),
+      config_(config),
+      time_(parts.time()),
+      workers_(config.threads) {}
+
+result<std::unique_ptr<sealed_engine>> sealed_engine::make(
+    const model& declared, layout where, blueprint drawn, const engine_config& config,
+    backends& parts, const std::array<bytes, place_count>& reserved) {
+  std::unique_ptr<sealed_engine> made(
+      new sealed_engine(declared, std::move(where), std::move(drawn), config, parts));
+  if (auto built = made->build(reserved, parts); !built) {
+    return built.error();
+  }
+  return made;
+}
+
+status sealed_engine::build(const std::array<bytes, place_count>& reserved, backends& parts) {
+  auto ranks = parts.make_communicator(config_);
+  if (!ranks) {
+    return ranks.error();
+  }
+  communicator_ = *std::move(ranks);
+  auto updates = parts.make_updates(config_);
+  if (!updates) {
+    return updates.error();
+  }
+  host_updates_ = *std::move(updates);
+  auto homes = tile_homes::make(where_, drawn_, config_, parts,
+                                reserved[static_cast<std::size_t>(place::host)]);
+  if (!homes) {
+    return homes.error();
+  }
+  homes_ = *std::move(homes);
+  const bytes on_device = reserved[static_cast<std::size_t>(place::device)];
+  std::span<std::byte> for_caller;
+  if (on_device.value > 0) {
+    auto memory = homes_->on_device().allocate(on_device);
+    if (!memory) {
+      return memory.error();
+    }
+    for_caller = *memory;
+  }
+  if (!homes_->on_device().host_addressable()) {
+    return failure{errc::unsupported,
+                   "the device's memory cannot be reached by the CPU; use --device host"};
+  }
+  on_device_ = std::make_unique<caller_memory>(place::device, for_caller);
+  in_host_ = std::make_unique<caller_memory>(place::host, homes_->caller_host());
+  layer_slots_ = std::make_unique<layer_slots>(declared_, where_, drawn_, *homes_, time_);
+  gradient_slots_ = std::make_unique<gradient_slots>(declared_, where_, drawn_, *homes_,
+                                                     *host_updates_, workers_, time_);
+  work_ = std::make_unique<tile_work>(where_, *homes_, *host_updates_);
+  pipeline_ = std::make_unique<tile_pipeline>(where_, drawn_, *homes_, workers_);
+  state_ = std::make_unique<state_access>(declared_, where_, *homes_, *pipeline_, *work_);
+  for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
+    if (where_.at(where_.tiles()[i].layer).trainable()) {
+      tile_order_.push_back({i});
+    }
+  }
+  scalars_.resize(declared_.groups().size());
+  if (auto filled = state_->initialise(); !filled) {
+    return filled;
+  }
+  step_report ignored;
+  account(ignored);
+  return {};
+}
+
+status sealed_engine::stick(status outcome) {
+  if (!outcome && health_) {
+    health_ = outcome;
+  }
+  return outcome;
+}
+
+void sealed_engine::begin_pass(std::string_view name) {
+  require(!layer_slots_->any_leased(), "a pass begins while no weights are on lease");
+  layer_slots_->begin_pass(name);
+}
+
+status sealed_engine::abandon() {
+  const status settled = gradient_slots_->settle_all();
+  gradient_slots_->reset();
+  return stick(settled);
+}
+
+result<step_report> sealed_engine::step(const step_options& options) {
+  if (layer_slots_->any_leased() || gradient_slots_->any_leased()) {
+    return failure{errc::wrong_order, "step() while weights or gradients are on lease"};
+  }
+  const time_point begin = time_.now();
+  if (auto ready = gradient_slots_->complete(); !ready) {
+    return ready.error().code == errc::wrong_order ? ready.error() : stick(ready).error();
+  }
+  layer_slots_->invalidate();
+  step_report report;
+  report.gradient_norm = std::sqrt(gradient_slots_->sum_of_squares()) / options.loss_scale;
+  const auto any_skips = communicator_->any(!gradient_slots_->finite(), {{}, steps_});
+  if (!any_skips) {
+    return stick(any_skips.error()).error();
+  }
+  report.skipped = *any_skips;
+  if (options.clip_norm > 0) {
+    // The 1e-6 is torch.nn.utils.clip_grad_norm_'s.
+    report.clip_coefficient = std::min(1.0, options.clip_norm / (report.gradient_norm + 1e-6));
+  }
+  if (!report.skipped) {
+    ++updates_;
+    if (auto updated = update(options, report.clip_coefficient / options.loss_scale); !updated) {
+      return stick(updated).error();
+    }
+  }
+  gradient_slots_->reset();
+  report.step = ++steps_;
+  report.updates = updates_;
+  update_time_ = time_.now() - begin;
+  account(report);
+  return report;
+}
+
+status sealed_engine::update(const step_options& options, double scale) {
+  for (std::size_t i = 0; i < scalars_.size(); ++i) {
+    const double rate = options.group_learning_rates.empty() ? options.learning_rate
+                                                             : options.group_learning_rates[i];
+    scalars_[i] = make_adamw_scalars(declared_.groups()[i], rate, updates_, scale);
+  }
+  std::atomic<std::uint32_t> findings = found_nothing;
+  const tile_work::body one_slice = [&](const tile_work::slice& each) -> status {
+    const time_point begin = time_.now();
+    std::uint32_t found = found_nothing;
+    work_->update(each, scalars_, found);
+    if (found != found_nothing) {
+      findings.fetch_or(found, std::memory_order_relaxed);
+    }
+    optimizer_busy_ns_.fetch_add((time_.now() - begin).count(), std::memory_order_relaxed);
+    return {};
+  };
+  const status moved =
+      pipeline_->run(tile_order_, tile_pipeline::movement::read_and_write,
+                     [&](tile_id which, std::span<std::byte> state) {
+                       return work_->for_slices(which, state, where_.at(which).range,
+                                                tile_work::access::change, one_slice);
+                     });
+  // The tail of one step is the head of the next: what was used last is still in cache.
+  std::ranges::reverse(tile_order_);
+  if (moved && (findings.load() & found_weight_overflow) != 0) {
+    return failure{errc::weight_overflow,
+                   fmt::format("update {}: a master value above 3.39e38 has no finite bf16 weight; "
+                               "lower the learning rate",
+                               updates_)};
+  }
+  return moved;
+}
+
+void sealed_engine::account(step_report& report) {
+  step_report now;
+  const auto count = [&](hop which, const link& through) {
+    const link_counters counters = through.counters();
+    now.moved[which] = counters.moved;
+    now.busy[static_cast<std::size_t>(which)] = counters.busy;
+  };
+  count(hop::upload, homes_->on_device().upload());
+  count(hop::download, homes_->on_device().download());
+  if (store* disk = homes_->on_disk()) {
+    count(hop::read, disk->read());
+    count(hop::write, disk->write());
+  }
+  now.optimizer_busy = nanoseconds(optimizer_busy_ns_.load());
+  now.times = {layer_slots_->waited(), gradient_slots_->waited(), gradient_slots_->passed(),
+               nanoseconds{0}};
+  for (std::size_t i = 0; i < hop_count; ++i) {
+    report.moved.moved[i] = now.moved.moved[i] - before_.moved.moved[i];
+    report.busy[i] = now.busy[i] - before_.busy[i];
+  }
+  report.optimizer_busy = now.optimizer_busy - before_.optimizer_busy;
+  report.times = {now.times.fetch_wait - before_.times.fetch_wait,
+                  now.times.gradient_wait - before_.times.gradient_wait,
+                  now.times.gradient_pass - before_.times.gradient_pass, update_time_};
+  before_ = now;
+}
+
+result<activation_id> sealed_engine::store_activation(std::span<const std::byte> device_memory,
+                                                      stream_ref stream) {
+  auto memory = in_host_->allocate({device_memory.size()});
+  if (!memory) {
+    return memory.error();
+  }
+  if (auto ordered = homes_->on_device().order_links_after(stream); !ordered) {
+    return ordered.error();
+  }
+  const activation_id named{next_activation_++};
+  const ticket download = homes_->on_device().download().submit(
+      {.address = address_of(device_memory), .memory = memory->span()});
+  activations_.emplace(named.value, stored_activation{*std::move(memory), download});
+  // The caller may write to the memory again as soon as its stream has passed this point.
+  if (auto ordered = homes_->on_device().order_after(stream, download); !ordered) {
+    return stick(ordered).error();
+  }
+  return named;
+}
+
+status sealed_engine::load_activation(activation_id which, std::span<std::byte> device_memory,
+                                      stream_ref stream) {
+  const auto found = activations_.find(which.value);
+  if (found == activations_.end() || found->second.memory.span().size() != device_memory.size()) {
+    return failure{errc::invalid_argument, "an activation is loaded once, with its stored size"};
+  }
+  if (auto ordered = homes_->on_device().order_links_after(stream); !ordered) {
+    return ordered;
+  }
+  const ticket upload = homes_->on_device().upload().submit(
+      {.address = address_of(device_memory), .memory = found->second.memory.span()});
+  const status arrived = homes_->on_device().order_after(stream, upload);
+  (void)upload.wait();  // the host memory is free again only then
+  activations_.erase(found);
+  return stick(arrived);
+}
+
+status sealed_engine::write(parameter_id which, state_part part, elements first,
+                            std::span<const float> values) {
+  layer_slots_->invalidate();
+  return stick(state_->write(which, part, first, values));
+}
+
+traffic sealed_engine::predict(std::span<const visit> visits) const {
+  return ballast::predict(declared_, where_, drawn_, config_, visits);
+}
+
+std::vector<std::string> sealed_engine::parts() const {
+  std::vector<std::string> lines{
+      fmt::format("device: {}, {} bytes", homes_->on_device().name(),
+                  homes_->on_device().capacity().value),
+      fmt::format("host memory: {} bytes, {}", homes_->in_host().span().size(),
+                  homes_->in_host().backing()),
+      fmt::format("optimizer: {}, {} threads", host_updates_->name(), workers_.threads()),
+      fmt::format("ranks: {}, {} of {}", communicator_->name(), communicator_->self().value,
+                  communicator_->size())};
+  if (const store* disk = homes_->on_disk()) {
+    lines.push_back(fmt::format("nvme: {}", disk->description()));
+  }
+  return lines;
+}
+
+}  // namespace ballast

@@ -1,0 +1,88 @@
+// A sealed engine: every part built, sized and filled; what the public engine's calls are made of.
+//
+// Owned by the engine; one caller thread. The members stand in the order in which data flows.
+#pragma once
+
+#include <ballast/engine.hpp>
+#include <unordered_map>
+
+#include "caller_memory.hpp"
+#include "gradient_slots.hpp"
+#include "layer_slots.hpp"
+#include "state_access.hpp"
+#include "tile_pipeline.hpp"
+#include "tile_work.hpp"
+
+namespace ballast {
+
+class sealed_engine {
+ public:
+  static result<std::unique_ptr<sealed_engine>> make(
+      const model& declared, layout where, blueprint drawn, const engine_config& config,
+      backends& parts, const std::array<bytes, place_count>& reserved);
+
+  result<step_report> step(const step_options& options);
+  status abandon();
+  void begin_pass(std::string_view name);
+
+  result<activation_id> store_activation(std::span<const std::byte> device_memory,
+                                         stream_ref stream);
+  status load_activation(activation_id which, std::span<std::byte> device_memory,
+                         stream_ref stream);
+
+  status write(parameter_id which, state_part part, elements first, std::span<const float> values);
+
+  /// Remembers the first failure that cannot be undone, and passes it on.
+  status stick(status outcome);
+  const status& health() const { return health_; }
+
+  layer_slots& weights() { return *layer_slots_; }
+  gradient_slots& gradients() { return *gradient_slots_; }
+  state_access& state() { return *state_; }
+  caller_memory& memory(place where) { return where == place::device ? *on_device_ : *in_host_; }
+  const plan& summary() const { return drawn_.summary; }
+  traffic predict(std::span<const visit> visits) const;
+  std::vector<std::string> parts() const;
+
+ private:
+  explicit sealed_engine(const model& declared, layout where, blueprint drawn,
+                         const engine_config& config, backends& parts);
+  status build(const std::array<bytes, place_count>& reserved, backends& parts);
+  status update(const step_options& options, double scale);
+  void account(step_report& report);
+
+  const model& declared_;
+  const layout where_;
+  const blueprint drawn_;
+  const engine_config config_;
+  const clock& time_;
+  workers workers_;
+  std::unique_ptr<communicator> communicator_;
+  std::unique_ptr<update_backend> host_updates_;
+  std::unique_ptr<tile_homes> homes_;
+  std::unique_ptr<layer_slots> layer_slots_;
+  std::unique_ptr<gradient_slots> gradient_slots_;
+  std::unique_ptr<tile_work> work_;
+  std::unique_ptr<tile_pipeline> pipeline_;
+  std::unique_ptr<state_access> state_;
+  std::unique_ptr<caller_memory> on_device_;
+  std::unique_ptr<caller_memory> in_host_;
+
+  struct stored_activation {
+    memory_lease memory;
+    ticket download;
+  };
+  std::unordered_map<std::uint32_t, stored_activation> activations_;
+  std::uint32_t next_activation_ = 0;
+
+  std::vector<tile_id> tile_order_;  ///< trainable tiles; reversed after every step
+  std::vector<adamw_scalars> scalars_;
+  std::uint64_t steps_ = 0;
+  std::uint64_t updates_ = 0;
+  status health_;
+  step_report before_;  ///< counters at the last report
+  std::atomic<std::int64_t> optimizer_busy_ns_ = 0;
+  nanoseconds update_time_{0};
+};
+
+}  // namespace ballast

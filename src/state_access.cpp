@@ -1,0 +1,158 @@
+#include "state_access.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+
+namespace ballast {
+namespace {
+
+using slice_values = std::array<float, slice_elements.value>;
+
+/// The widened bf16 or plain f32 weights of a view.
+void widen_weights(dtype type, const state_view& view, std::span<float> into) {
+  if (type == dtype::f32) {
+    std::memcpy(into.data(), view.weights, into.size_bytes());
+    return;
+  }
+  for (std::size_t i = 0; i < into.size(); ++i) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, view.weights + i * sizeof half, sizeof half);
+    const std::uint32_t bits = std::uint32_t{half} << 16;
+    std::memcpy(&into[i], &bits, sizeof bits);
+  }
+}
+
+/// An f32 moment array of a view.
+std::byte* moment(const state_view& view, state_part part) {
+  return part == state_part::momentum ? view.momentum : view.variance;
+}
+
+failure overflow(const std::string& name) {
+  return {errc::weight_overflow,
+          fmt::format("\"{}\": a finite value above 3.39e38 has no finite bf16 weight", name)};
+}
+
+}  // namespace
+
+status state_access::initialise() {
+  std::vector<tile_id> all(where_.tiles().size());
+  for (std::uint32_t i = 0; i < all.size(); ++i) {
+    all[i] = {i};
+  }
+  return pipeline_.run(
+      all, tile_pipeline::movement::write_only, [&](tile_id which, std::span<std::byte> state) {
+        return work_.for_slices(which, state, where_.at(which).range, tile_work::access::fill,
+                                [&](const auto& each) { return fill(each); });
+      });
+}
+
+status state_access::fill(const tile_work::slice& each) const {
+  const layer_id layer = where_.at(each.tile).layer;
+  const auto values = std::make_unique<slice_values>();
+  values->fill(0.0F);
+  for (const parameter_id which : declared_.at(layer).parameters) {
+    const parameter& source = declared_.at(which);
+    const element_range home = where_.range_of(which);
+    const element_range common = intersect(home, each.range);
+    if (!common.empty() && source.options.init) {
+      source.options.init(
+          {common.begin - home.begin, common.count},
+          std::span(*values).subspan((common.begin - each.range.begin).value, common.count.value));
+    }
+  }
+  std::uint32_t findings = found_nothing;
+  each.by->encode_master(where_.at(layer).stored, std::span(*values).first(each.range.count.value),
+                         each.view, findings);
+  if ((findings & found_weight_overflow) != 0) {
+    return overflow(declared_.at(layer).name);
+  }
+  return {};
+}
+
+result<state_access::run> state_access::locate(parameter_id which, elements first,
+                                               std::size_t count) const {
+  if (which.value >= declared_.parameters().size() ||
+      first.value + count > declared_.at(which).count.value) {
+    return failure{errc::invalid_argument, "a range of state lies inside its parameter"};
+  }
+  const parameter& of = declared_.at(which);
+  const element_range home = where_.range_of(which);
+  run found{of.layer, {home.begin + first, {count}}, {}};
+  const layer_layout& placed = where_.at(of.layer);
+  for (std::uint32_t i = placed.first_tile; i < placed.first_tile + placed.tiles; ++i) {
+    if (!intersect(where_.tiles()[i].range, found.range).empty()) {
+      found.tiles.push_back({i});
+    }
+  }
+  return found;
+}
+
+status state_access::read(parameter_id which, state_part part, elements first,
+                          std::span<float> values) {
+  const auto found = locate(which, first, values.size());
+  if (!found) {
+    return found.error();
+  }
+  const layer_layout& placed = where_.at(found->layer);
+  const auto copy_out = [&](const tile_work::slice& each) -> status {
+    const auto whole = std::make_unique<slice_values>();
+    const auto all = std::span(*whole).first(each.range.count.value);
+    switch (part) {
+      case state_part::weights: widen_weights(placed.bytes_of().weights, each.view, all); break;
+      case state_part::master: each.by->decode_master(placed.stored, each.view, all); break;
+      case state_part::momentum:
+      case state_part::variance:
+        std::memcpy(all.data(), moment(each.view, part), all.size_bytes());
+        break;
+    }
+    const element_range common = intersect(each.range, found->range);
+    std::ranges::copy(all.subspan((common.begin - each.range.begin).value, common.count.value),
+                      values.subspan((common.begin - found->range.begin).value).begin());
+    return {};
+  };
+  return pipeline_.run(found->tiles, tile_pipeline::movement::read_only,
+                       [&](tile_id tile, std::span<std::byte> state) {
+                         return work_.for_slices(tile, state, found->range, tile_work::access::look,
+                                                 copy_out);
+                       });
+}
+
+status state_access::write(parameter_id which, state_part part, elements first,
+                           std::span<const float> values) {
+  const auto found = locate(which, first, values.size());
+  if (!found) {
+    return found.error();
+  }
+  const layer_layout& placed = where_.at(found->layer);
+  const auto copy_in = [&](const tile_work::slice& each) -> status {
+    const element_range common = intersect(each.range, found->range);
+    const auto from = values.subspan((common.begin - found->range.begin).value, common.count.value);
+    const std::uint64_t at = (common.begin - each.range.begin).value;
+    if (part == state_part::momentum || part == state_part::variance) {
+      std::memcpy(moment(each.view, part) + at * sizeof(float), from.data(), from.size_bytes());
+      return {};
+    }
+    const auto whole = std::make_unique<slice_values>();
+    const auto all = std::span(*whole).first(each.range.count.value);
+    each.by->decode_master(placed.stored, each.view, all);
+    std::ranges::copy(from, all.subspan(at).begin());
+    state_view without_moments = each.view;
+    without_moments.momentum = nullptr;
+    without_moments.variance = nullptr;
+    std::uint32_t findings = found_nothing;
+    each.by->encode_master(placed.stored, all, without_moments, findings);
+    return (findings & found_weight_overflow) != 0 ? status(overflow(declared_.at(which).name))
+                                                   : status();
+  };
+  return pipeline_.run(found->tiles, tile_pipeline::movement::read_and_write,
+                       [&](tile_id tile, std::span<std::byte> state) {
+                         return work_.for_slices(tile, state, found->range,
+                                                 tile_work::access::change, copy_in);
+                       });
+}
+
+}  // namespace ballast

@@ -1,0 +1,43 @@
+// State by parameter and element range: the first fill, and reading and writing wherever it rests.
+#pragma once
+
+#include <ballast/model.hpp>
+
+#include "tile_pipeline.hpp"
+#include "tile_work.hpp"
+
+namespace ballast {
+
+class state_access {
+ public:
+  state_access(const model& declared, const layout& where, tile_homes& homes,
+               tile_pipeline& pipeline, const tile_work& work)
+      : declared_(declared), where_(where), homes_(homes), pipeline_(pipeline), work_(work) {}
+
+  /// Gives every parameter its initial values and zero moments.
+  ///
+  /// Errors: weight_overflow names the parameter; those of the store
+  status initialise();
+
+  /// Shapes: values[n] f32, the parameter's elements [first, first + n)
+  status read(parameter_id which, state_part part, elements first, std::span<float> values);
+  status write(parameter_id which, state_part part, elements first, std::span<const float> values);
+
+ private:
+  struct run {
+    layer_id layer;
+    element_range range;  ///< in the layer
+    std::vector<tile_id> tiles;
+  };
+
+  result<run> locate(parameter_id which, elements first, std::size_t count) const;
+  status fill(const tile_work::slice& each) const;
+
+  const model& declared_;
+  const layout& where_;
+  tile_homes& homes_;
+  tile_pipeline& pipeline_;
+  const tile_work& work_;
+};
+
+}  // namespace ballast

@@ -1,0 +1,171 @@
+#include "tile_homes.hpp"
+
+#include <ballast/rounding.hpp>
+
+namespace ballast {
+namespace {
+
+/// Takes `size` from the front of what is left.
+std::span<std::byte> take(std::span<std::byte>& left, bytes size) {
+  require(left.size() >= size.value, "the blueprint sizes what tile_homes takes");
+  const auto taken = left.first(size.value);
+  left = left.subspan(size.value);
+  return taken;
+}
+
+/// The arrays of all tiles of one kind of place, each array in one piece.
+struct arrays {
+  std::span<std::byte> weights, gradients, sums, states;
+};
+
+tile_bytes sum_of(const layout& where, const blueprint& drawn, bool on_device,
+                  bool several_pushes) {
+  tile_bytes sum{};
+  for (std::size_t i = 0; i < where.tiles().size(); ++i) {
+    const place at = drawn.tile_places[i];
+    if ((at == place::device) == on_device) {
+      const tile_bytes each = bytes_of(where, where.tiles()[i], several_pushes);
+      sum.weights += each.weights;
+      sum.gradient += each.gradient;
+      sum.sums += each.sums;
+      sum.state += at == place::nvme ? bytes{} : each.state;
+    }
+  }
+  return sum;
+}
+
+std::span<float> as_floats(std::span<std::byte> memory) {
+  return {reinterpret_cast<float*>(memory.data()), memory.size() / sizeof(float)};
+}
+
+}  // namespace
+
+result<std::unique_ptr<tile_homes>> tile_homes::make(const layout& where, const blueprint& drawn,
+                                                     const engine_config& config, backends& parts,
+                                                     bytes host_reserved) {
+  std::unique_ptr<tile_homes> made(new tile_homes);
+  if (auto opened = made->open(where, drawn, config, parts, host_reserved); !opened) {
+    return opened.error();
+  }
+  if (auto placed = made->place_slots(drawn); !placed) {
+    return placed.error();
+  }
+  if (auto placed = made->place_tiles(where, drawn, config); !placed) {
+    return placed.error();
+  }
+  made->caller_host_ = take(made->host_left_, host_reserved);
+  return made;
+}
+
+status tile_homes::open(const layout& where, const blueprint& drawn, const engine_config& config,
+                        backends& parts, bytes host_reserved) {
+  auto opened = parts.make_device(config, drawn.summary.total(place::device));
+  if (!opened) {
+    return opened.error();
+  }
+  device_ = *std::move(opened);
+  const tile_bytes in_host = sum_of(where, drawn, false, config.several_pushes);
+  const bytes region = in_host.weights + in_host.gradient + in_host.sums + in_host.state +
+                       drawn.staging.total() + drawn.chunk_staging.total() + host_reserved;
+  auto allocated = parts.make_host_region(region);
+  if (!allocated) {
+    return allocated.error();
+  }
+  region_ = *std::move(allocated);
+  host_left_ = region_->span();
+  if (drawn.nvme.value > 0) {
+    auto stored = parts.make_store(config, drawn.nvme, drawn.slices);
+    if (!stored) {
+      return stored.error();
+    }
+    store_ = *std::move(stored);
+  }
+  return {};
+}
+
+status tile_homes::place_slots(const blueprint& drawn) {
+  const auto on_device = [&](const slot_pool& pool, auto& slots) -> status {
+    for (std::uint32_t i = 0; i < pool.count; ++i) {
+      auto memory = device_->allocate(pool.size);
+      if (!memory) {
+        return memory.error();
+      }
+      slots.push_back(*memory);
+    }
+    return {};
+  };
+  if (auto placed = on_device(drawn.layer_slots, layer_slots_); !placed) {
+    return placed;
+  }
+  if (auto placed = on_device(drawn.gradient_slots, gradient_slots_); !placed) {
+    return placed;
+  }
+  for (std::uint32_t i = 0; i < drawn.staging.count; ++i) {
+    staging_.push_back(take(host_left_, drawn.staging.size));
+  }
+  for (std::uint32_t i = 0; i < drawn.chunk_staging.count; ++i) {
+    chunks_.push_back(take(host_left_, drawn.chunk_staging.size));
+  }
+  return {};
+}
+
+status tile_homes::place_tiles(const layout& where, const blueprint& drawn,
+                               const engine_config& config) {
+  const tile_bytes in_device = sum_of(where, drawn, true, config.several_pushes);
+  const tile_bytes in_host = sum_of(where, drawn, false, config.several_pushes);
+  arrays host{take(host_left_, in_host.weights), take(host_left_, in_host.gradient),
+              take(host_left_, in_host.sums), take(host_left_, in_host.state)};
+  arrays dev;
+  for (const auto& [array, size] :
+       {std::pair{&dev.weights, in_device.weights}, std::pair{&dev.gradients, in_device.gradient},
+        std::pair{&dev.sums, in_device.sums}, std::pair{&dev.states, in_device.state}}) {
+    if (size.value > 0) {
+      auto memory = device_->allocate(size);
+      if (!memory) {
+        return memory.error();
+      }
+      *array = *memory;
+    }
+  }
+  for (std::size_t i = 0; i < where.tiles().size(); ++i) {
+    const tile_bytes sizes = bytes_of(where, where.tiles()[i], config.several_pushes);
+    tile_home home;
+    home.where = drawn.tile_places[i];
+    arrays& from = home.where == place::device ? dev : host;
+    home.weights = take(from.weights, sizes.weights);
+    home.gradient = take(from.gradients, sizes.gradient);
+    home.sums = as_floats(take(from.sums, sizes.sums));
+    if (home.where == place::nvme) {
+      const auto slices = count_up(where.tiles()[i].range.count, slice_elements);
+      auto stored = store_->allocate(round_up(sizes.state, extent_alignment),
+                                     static_cast<std::uint32_t>(slices));
+      if (!stored) {
+        return stored.error();
+      }
+      home.stored = *stored;
+    } else {
+      home.state = take(from.states, sizes.state);
+    }
+    homes_.push_back(home);
+  }
+  return {};
+}
+
+state_view view_of(const element_layout& widths, elements tile_count, const tile_home& home,
+                   std::span<std::byte> state, element_range part) {
+  const std::uint64_t n = tile_count.value;
+  const std::uint64_t first = part.begin.value;
+  std::byte* const residual = state.data();
+  std::byte* const momentum = residual + widths.residual.value * n;
+  std::byte* const variance = momentum + widths.momentum.value * n;
+  const std::uint64_t width = size_of(widths.weights).value;
+  return {
+      .weights = home.weights.data() + width * first,
+      .residual = widths.residual.value > 0 ? residual + widths.residual.value * first : nullptr,
+      .momentum = momentum + widths.momentum.value * first,
+      .variance = variance + widths.variance.value * first,
+      .gradient = home.gradient.empty() ? nullptr : home.gradient.data() + width * first,
+      .count = part.count};
+}
+
+}  // namespace ballast

@@ -1,0 +1,67 @@
+// Where every tile's arrays rest: the owner of the device arrays, the host region and the store,
+// laid out by a blueprint and never changed after.
+//
+// Tiles of one place follow each other in the order of the flat index, so what is adjacent in a
+// layer is adjacent in memory wherever neighbours share a place.
+#pragma once
+
+#include <ballast/backends.hpp>
+#include <ballast/store.hpp>
+#include <memory>
+#include <vector>
+
+#include "blueprint.hpp"
+
+namespace ballast {
+
+/// One tile's home. Weights, gradient and sums are in host memory unless `where` is the device.
+struct tile_home {
+  place where = place::host;      ///< of the optimizer state
+  std::span<std::byte> weights;   ///< compute type
+  std::span<std::byte> gradient;  ///< compute type; empty where the layer is frozen
+  std::span<float> sums;          ///< fp32; empty unless the layer is pushed more than once
+  std::span<std::byte> state;     ///< residual, momentum, variance; empty on NVMe
+  extent stored;                  ///< on NVMe only
+};
+
+class tile_homes {
+ public:
+  static result<std::unique_ptr<tile_homes>> make(const layout& where, const blueprint& drawn,
+                                                  const engine_config& config, backends& parts,
+                                                  bytes host_reserved);
+
+  const tile_home& at(tile_id which) const { return homes_[which.value]; }
+  device& on_device() { return *device_; }
+  const device& on_device() const { return *device_; }
+  store* on_disk() { return store_.get(); }
+  const store* on_disk() const { return store_.get(); }
+  const memory_region& in_host() const { return *region_; }
+
+  std::span<std::byte> staging(std::uint32_t slot) const { return staging_[slot]; }
+  std::span<std::byte> chunk_staging(std::uint32_t slot) const { return chunks_[slot]; }
+  std::span<std::byte> layer_slot(std::uint32_t slot) const { return layer_slots_[slot]; }
+  std::span<std::byte> gradient_slot(std::uint32_t slot) const { return gradient_slots_[slot]; }
+  std::span<std::byte> caller_host() const { return caller_host_; }
+
+ private:
+  tile_homes() = default;
+  status open(const layout& where, const blueprint& drawn, const engine_config& config,
+              backends& parts, bytes host_reserved);
+  status place_slots(const blueprint& drawn);
+  status place_tiles(const layout& where, const blueprint& drawn, const engine_config& config);
+
+  std::unique_ptr<device> device_;
+  std::unique_ptr<memory_region> region_;
+  std::unique_ptr<store> store_;
+  std::span<std::byte> host_left_;  ///< of the region, not yet given out
+  std::vector<tile_home> homes_;
+  std::vector<std::span<std::byte>> staging_, chunks_, layer_slots_, gradient_slots_;
+  std::span<std::byte> caller_host_;
+};
+
+/// The arrays of a tile as the optimizer sees them, for elements [first, first + count) of the
+/// tile; `state` is the tile's residual, momentum and variance, wherever they are just now.
+state_view view_of(const element_layout& widths, elements tile_count, const tile_home& home,
+                   std::span<std::byte> state, element_range part);
+
+}  // namespace ballast

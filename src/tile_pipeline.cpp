@@ -1,0 +1,144 @@
+#include "tile_pipeline.hpp"
+
+namespace ballast {
+
+struct tile_pipeline::graph_nodes {
+  explicit graph_nodes(tile_pipeline& owner)
+      : begin(graph, tbb::flow::serial,
+              [&](carrier* with, choice::output_ports_type& to) { owner.begin(with, to); }),
+        read(graph, tbb::flow::unlimited,
+             [&](carrier* with, node_gateway& gateway) { owner.start(with, true, gateway); }),
+        work(
+            graph, tbb::flow::unlimited,
+            [&](carrier* with, choice::output_ports_type& to) { owner.work_on(with, to); },
+            tbb::flow::node_priority_t{1}),
+        write(graph, tbb::flow::unlimited,
+              [&](carrier* with, node_gateway& gateway) { owner.start(with, false, gateway); }),
+        direct(graph, tbb::flow::unlimited, [&](std::uint32_t which) {
+          if (!owner.stopped_.load(std::memory_order_relaxed)) {
+            owner.record((*owner.todo_)({which}, owner.homes_.at({which}).state));
+          }
+          return tbb::flow::continue_msg{};
+        }) {
+    tbb::flow::make_edge(tbb::flow::output_port<0>(begin), read);
+    tbb::flow::make_edge(tbb::flow::output_port<1>(begin), work);
+    tbb::flow::make_edge(read, work);
+    tbb::flow::make_edge(tbb::flow::output_port<0>(work), write);
+    tbb::flow::make_edge(tbb::flow::output_port<1>(work), begin);
+    tbb::flow::make_edge(write, begin);
+  }
+
+  tbb::flow::graph graph;
+  choice begin;
+  hop_node read;
+  choice work;
+  hop_node write;
+  direct_node direct;
+};
+
+tile_pipeline::tile_pipeline(const layout& where, const blueprint& drawn, tile_homes& homes,
+                             workers& threads)
+    : where_(where), homes_(homes), workers_(threads), carriers_(drawn.staging.count) {
+  for (std::uint32_t i = 0; i < carriers_.size(); ++i) {
+    carriers_[i].owner = this;
+    carriers_[i].buffer = homes.staging(i);
+  }
+  staged_.reserve(where.tiles().size());
+  workers_.arena().execute([&] { nodes_ = std::make_unique<graph_nodes>(*this); });
+}
+
+tile_pipeline::~tile_pipeline() = default;
+
+status tile_pipeline::run(std::span<const tile_id> tiles, movement moved, const work& todo) {
+  movement_ = moved;
+  todo_ = &todo;
+  outcome_ = {};
+  stopped_ = false;
+  next_staged_ = 0;
+  staged_.clear();
+  for (const tile_id each : tiles) {
+    if (homes_.at(each).where == place::nvme) {
+      staged_.push_back(each);
+    }
+  }
+  workers_.arena().execute([&] {
+    for (carrier& each : carriers_) {
+      each.outcome = {};
+      nodes_->begin.try_put(&each);
+    }
+    for (const tile_id each : tiles) {
+      if (homes_.at(each).where != place::nvme) {
+        nodes_->direct.try_put(each.value);
+      }
+    }
+    nodes_->graph.wait_for_all();
+  });
+  todo_ = nullptr;
+  return outcome_;
+}
+
+/// A carrier that comes back is written; it takes the next tile, or rests.
+void tile_pipeline::begin(carrier* with, choice::output_ports_type& to) {
+  if (!with->outcome) {
+    record(with->outcome);
+  }
+  if (stopped_.load(std::memory_order_relaxed) || next_staged_ == staged_.size()) {
+    return;
+  }
+  with->holds = staged_[next_staged_++];
+  if (movement_ == movement::write_only) {
+    std::get<1>(to).try_put(with);
+  } else {
+    std::get<0>(to).try_put(with);
+  }
+}
+
+void tile_pipeline::start(carrier* with, bool reading, node_gateway& gateway) {
+  const extent& stored = homes_.at(with->holds).stored;
+  with->gateway = &gateway;
+  gateway.reserve_wait();
+  const completion done{[](void* context, const status& outcome) {
+                          auto* arrived = static_cast<carrier*>(context);
+                          if (!outcome) {
+                            arrived->outcome = outcome;
+                          }
+                          node_gateway* back = arrived->gateway;
+                          back->try_put(arrived);
+                          back->release_wait();
+                        },
+                        with};
+  store& disk = *homes_.on_disk();
+  link& through = reading ? disk.read() : disk.write();
+  (void)through.submit({.address = stored.address,
+                        .memory = with->buffer.first(stored.size.value),
+                        .urgency = reading ? priority::demand : priority::write_back,
+                        .deadline = {},
+                        .done = done});
+}
+
+void tile_pipeline::work_on(carrier* with, choice::output_ports_type& to) {
+  if (with->outcome && !stopped_.load(std::memory_order_relaxed)) {
+    with->outcome = (*todo_)(with->holds, state_of(*with));
+    if (with->outcome && movement_ != movement::read_only) {
+      std::get<0>(to).try_put(with);
+      return;
+    }
+  }
+  std::get<1>(to).try_put(with);
+}
+
+std::span<std::byte> tile_pipeline::state_of(const carrier& which) const {
+  return which.buffer.first(bytes_of(where_, where_.at(which.holds), false).state.value);
+}
+
+void tile_pipeline::record(const status& outcome) {
+  if (!outcome) {
+    stopped_ = true;
+    const std::lock_guard held(failing_);
+    if (outcome_) {
+      outcome_ = outcome;
+    }
+  }
+}
+
+}  // namespace ballast

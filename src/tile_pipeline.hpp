@@ -1,0 +1,88 @@
+// Tiles past a worker: read from NVMe, worked on, written back, as one oneTBB flow graph.
+//
+//   begin --> read --> work --> write --> begin     a carrier (a staging buffer) goes round and takes
+//                                                   the next tile at `begin`: memory and transfers
+//                                                   under way are bounded by construction
+//   direct --> work                                 tiles in memory need no carrier
+//
+// Reads, work and writes of different tiles overlap. No worker ever blocks on a transfer: a
+// completion re-enters the graph through its node's gateway. The first error stops new tiles; those
+// under way end.
+#pragma once
+
+#include <tbb/flow_graph.h>
+
+#include <atomic>
+#include <ballast/result.hpp>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "tile_homes.hpp"
+#include "workers.hpp"
+
+namespace ballast {
+
+class tile_pipeline {
+ public:
+  /// What to do with a tile's state; on any worker, on several tiles at once.
+  using work = std::function<status(tile_id which, std::span<std::byte> state)>;
+
+  enum class movement : std::uint8_t {
+    read_and_write,  ///< an update
+    read_only,       ///< a look
+    write_only,      ///< a first fill
+  };
+
+  tile_pipeline(const layout& where, const blueprint& drawn, tile_homes& homes, workers& threads);
+  ~tile_pipeline();
+
+  /// Runs `todo` on every tile of `tiles`; those on NVMe are started in that order.
+  ///
+  /// Threads: the caller's, which joins the workers until all is done
+  /// Errors:  the first of a transfer or of `todo`
+  status run(std::span<const tile_id> tiles, movement moved, const work& todo);
+
+ private:
+  struct carrier;
+  using node_gateway = tbb::flow::async_node<carrier*, carrier*>::gateway_type;
+
+  struct carrier {
+    tile_pipeline* owner = nullptr;
+    std::span<std::byte> buffer;
+    tile_id holds;
+    status outcome;
+    node_gateway* gateway = nullptr;
+  };
+
+  using one_of_two = std::tuple<carrier*, carrier*>;
+  using choice = tbb::flow::multifunction_node<carrier*, one_of_two>;
+  using hop_node = tbb::flow::async_node<carrier*, carrier*>;
+  using direct_node = tbb::flow::function_node<std::uint32_t, tbb::flow::continue_msg>;
+
+  struct graph_nodes;
+
+  void begin(carrier* with, choice::output_ports_type& to);
+  void start(carrier* with, bool reading, node_gateway& gateway);
+  void work_on(carrier* with, choice::output_ports_type& to);
+  void record(const status& outcome);
+  std::span<std::byte> state_of(const carrier& which) const;
+
+  const layout& where_;
+  tile_homes& homes_;
+  workers& workers_;
+  std::vector<carrier> carriers_;
+  std::unique_ptr<graph_nodes> nodes_;
+
+  // Of the run under way.
+  movement movement_ = movement::read_and_write;
+  const work* todo_ = nullptr;
+  std::vector<tile_id> staged_;
+  std::size_t next_staged_ = 0;  ///< touched by the serial `begin` only
+  std::atomic<bool> stopped_ = false;
+  std::mutex failing_;
+  status outcome_;  ///< guarded by failing_
+};
+
+}  // namespace ballast

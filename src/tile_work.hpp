@@ -1,0 +1,53 @@
+// What is done to a tile while its state is at hand: fill, update, look. Slice by slice, so that a
+// slice is checked, changed and stamped while it is in cache.
+#pragma once
+
+#include <ballast/update.hpp>
+#include <functional>
+
+#include "tile_homes.hpp"
+
+namespace ballast {
+
+class tile_work {
+ public:
+  tile_work(const layout& where, tile_homes& homes, update_backend& host_updates)
+      : where_(where), homes_(homes), host_updates_(host_updates) {}
+
+  /// A slice of a tile: its elements [range) of the layer, and its arrays.
+  struct slice {
+    tile_id tile;
+    std::uint32_t index;  ///< inside the tile
+    element_range range;  ///< in the layer
+    state_view view;      ///< of the whole slice
+    update_backend* by;
+  };
+  using body = std::function<status(const slice& each)>;
+
+  enum class access : std::uint8_t { change, look, fill };
+
+  /// Calls `each` for the slices of a tile that meet `wanted` (in the layer): checked before unless
+  /// filled, stamped after unless only looked at.
+  ///
+  /// Errors: corrupted; those of `each`
+  status for_slices(tile_id which, std::span<std::byte> state, element_range wanted, access how,
+                    const body& each) const;
+
+  /// One optimizer step on a slice; `groups` by group id.
+  void update(const slice& each, std::span<const adamw_scalars> groups,
+              std::uint32_t& findings) const;
+
+ private:
+  status one_slice(tile_id which, std::span<std::byte> state, std::uint32_t index, access how,
+                   const body& each) const;
+
+  const layout& where_;
+  tile_homes& homes_;
+  update_backend& host_updates_;
+};
+
+/// The part of a view that covers `count` elements from `first`.
+state_view sub_view(const element_layout& widths, const state_view& whole, elements first,
+                    elements count);
+
+}  // namespace ballast

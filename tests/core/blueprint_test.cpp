@@ -1,0 +1,113 @@
+// Placement under budgets: what fits goes first, and what does not fit says what would.
+#include "src/blueprint.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ballast {
+namespace {
+
+using namespace literals;
+
+/// Eight layers of 64 blocks: 256 Ki elements each, 1 MiB of fp32 weights.
+model eight_layers() {
+  model declared;
+  for (int i = 0; i < 8; ++i) {
+    const layer_id here = declared.add_layer("layer" + std::to_string(i));
+    declared.add_parameter(here, "p" + std::to_string(i), {512, 512}, {.stored = encoding::fp32});
+  }
+  return declared;
+}
+
+class Blueprint : public testing::Test {
+ protected:
+  result<blueprint> drawn(const engine_config& config,
+                          const std::array<bytes, place_count>& reserved = {}) {
+    where_ = *layout::make(declared_, config.tile_elements, {0}, 1);
+    return draw(declared_, *where_, config, reserved);
+  }
+
+  model declared_ = eight_layers();
+  std::optional<layout> where_;
+  engine_config config_{.tile_elements = block_elements * 16};
+};
+
+TEST_F(Blueprint, PutsEverythingOnAnUnlimitedDevice) {
+  const auto made = drawn(config_);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->summary.tiles[0], 32u);
+  EXPECT_EQ(made->layer_slots.count, 0u);
+  EXPECT_EQ(made->summary.total(place::host), bytes{8} * where_->blocks());
+}
+
+TEST_F(Blueprint, FillsDeviceThenHostThenNvme) {
+  config_.device_memory = 12_MiB;
+  config_.host_memory = 20_MiB;
+  config_.nvme_directory = "/anywhere";
+  const auto made = drawn(config_);
+  ASSERT_TRUE(made);
+  const plan& summary = made->summary;
+  EXPECT_GT(summary.tiles[static_cast<std::size_t>(place::device)], 0u);
+  EXPECT_GT(summary.tiles[static_cast<std::size_t>(place::host)], 0u);
+  EXPECT_GT(summary.tiles[static_cast<std::size_t>(place::nvme)], 0u);
+  EXPECT_LE(summary.total(place::device), 12_MiB);
+  EXPECT_LE(summary.total(place::host), 20_MiB);
+  EXPECT_TRUE(std::ranges::is_sorted(made->tile_places));
+}
+
+TEST_F(Blueprint, NeverExceedsABudgetAndNeverWastesATile) {
+  for (std::uint64_t mib = 7; mib < 60; ++mib) {
+    config_.device_memory = bytes{mib << 20};
+    config_.host_memory = 8_MiB + bytes{(mib % 7) << 20};
+    config_.nvme_directory = "/anywhere";
+    const auto made = drawn(config_);
+    if (!made) {
+      EXPECT_EQ(made.error().code, errc::does_not_fit);
+      continue;
+    }
+    EXPECT_LE(made->summary.total(place::device), *config_.device_memory);
+    EXPECT_LE(made->summary.total(place::host), *config_.host_memory);
+  }
+}
+
+TEST_F(Blueprint, SaysTheSmallestChangeThatWouldFit) {
+  config_.device_memory = 2_MiB;
+  const auto refused = drawn(config_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, errc::does_not_fit);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("raise --device-memory to 4MiB"));
+  config_.device_memory = 4_MiB;
+  EXPECT_TRUE(drawn(config_));
+}
+
+TEST_F(Blueprint, OffersTheDiskWhereTheHostIsFull) {
+  config_.device_memory = 4_MiB;
+  config_.host_memory = 20_MiB;
+  const auto refused = drawn(config_);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("--nvme"));
+}
+
+TEST_F(Blueprint, CountsTheCallersReservation) {
+  const auto without = drawn(config_);
+  std::array<bytes, place_count> reserved{};
+  reserved[0] = 3_MiB;
+  const auto with = drawn(config_, reserved);
+  ASSERT_TRUE(without && with);
+  EXPECT_EQ(with->summary.total(place::device), without->summary.total(place::device) + 3_MiB);
+}
+
+TEST_F(Blueprint, ForcesFractions) {
+  config_.placement = forced_placement{.device = 0.25, .host = 0.25};
+  EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument);
+  config_.nvme_directory = "/anywhere";
+  const auto made = drawn(config_);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->summary.tiles[static_cast<std::size_t>(place::device)], 8u);
+  EXPECT_EQ(made->summary.tiles[static_cast<std::size_t>(place::nvme)], 16u);
+  config_.placement = forced_placement{.device = 0.75, .host = 0.5};
+  EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument);
+}
+
+}  // namespace
+}  // namespace ballast

@@ -1,0 +1,303 @@
+// Parts of an engine that run in one thread and in plain memory, so that a whole training step runs
+// without a device, a disk or a second rank. Their misbehaviour is scripted.
+#pragma once
+
+#include <tbb/task_group.h>
+
+#include <algorithm>
+#include <ballast/backends.hpp>
+#include <ballast/rounding.hpp>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ballast::fakes {
+
+class done_state final : public transfer_state {
+ public:
+  explicit done_state(status outcome) : outcome_(std::move(outcome)) {}
+  std::optional<status> poll() const override { return outcome_; }
+  status wait() const override { return outcome_; }
+
+ private:
+  status outcome_;
+};
+
+/// Moves at once, in the submitter's thread; the n-th transfer may be made to fail.
+class immediate_link final : public link {
+ public:
+  using move = std::function<void(const transfer&)>;
+  immediate_link(std::string name, move how) : name_(std::move(name)), how_(std::move(how)) {}
+
+  std::string_view name() const override { return name_; }
+  ticket submit(const transfer& hop) override {
+    status outcome;
+    {
+      const std::lock_guard held(moving_);
+      if (++counters_.transfers == fail_at) {
+        outcome = failure{errc::io_failure, name_ + " was made to fail"};
+      } else {
+        how_(hop);
+        counters_.moved += bytes{hop.memory.size()};
+      }
+    }
+    if (hop.done.call != nullptr) {
+      hop.done.call(hop.done.context, outcome);
+    }
+    return ticket(std::make_shared<done_state>(outcome));
+  }
+  link_counters counters() const override { return counters_; }
+
+  std::uint64_t fail_at = 0;
+
+ private:
+  std::string name_;
+  move how_;
+  std::mutex moving_;
+  link_counters counters_;
+};
+
+class vector_region final : public memory_region {
+ public:
+  explicit vector_region(bytes size) : memory_(size.value / sizeof(line) + 1) {}
+  std::span<std::byte> span() const override {
+    return {reinterpret_cast<std::byte*>(memory_.data()), memory_.size() * sizeof(line)};
+  }
+  std::string backing() const override { return "a vector"; }
+
+ private:
+  struct alignas(64) line {
+    std::byte bytes[64] = {};
+  };
+  mutable std::vector<line> memory_;
+};
+
+/// Plain memory under a cap; its links are real copies.
+class plain_device final : public device {
+ public:
+  plain_device(bytes capacity, std::unique_ptr<update_backend> updates)
+      : capacity_(capacity),
+        updates_(std::move(updates)),
+        upload_("upload",
+                [](const transfer& hop) {
+                  std::memcpy(reinterpret_cast<void*>(hop.address.value), hop.memory.data(),
+                              hop.memory.size());
+                }),
+        download_("download", [](const transfer& hop) {
+          std::memcpy(hop.memory.data(), reinterpret_cast<const void*>(hop.address.value),
+                      hop.memory.size());
+        }) {}
+
+  std::string_view name() const override { return "plain memory"; }
+  bytes capacity() const override { return capacity_; }
+  bytes allocated() const override { return allocated_; }
+  result<std::span<std::byte>> allocate(bytes size) override {
+    if (allocated_ + round_up(size, bytes{256}) > capacity_) {
+      return failure{errc::exhausted, "the plain device is full"};
+    }
+    allocated_ += round_up(size, bytes{256});
+    regions_.push_back(std::make_unique<vector_region>(size));
+    return regions_.back()->span().first(size.value);
+  }
+  void release(std::span<std::byte>) override {}
+  link& upload() override { return upload_; }
+  link& download() override { return download_; }
+  update_backend& updates() override { return *updates_; }
+  bool host_addressable() const override { return true; }
+  status order_after(stream_ref, const ticket& hop) override { return hop.wait(); }
+  status order_links_after(stream_ref) override { return {}; }
+  status fill_zero(std::span<std::byte> memory, stream_ref) override {
+    return std::ranges::fill(memory, std::byte{0}), status{};
+  }
+  status copy(std::span<std::byte> to, std::span<const std::byte> from, stream_ref) override {
+    return std::ranges::copy(from, to.begin()), status{};
+  }
+
+  immediate_link& fake_download() { return download_; }
+
+ private:
+  bytes capacity_;
+  bytes allocated_;
+  std::unique_ptr<update_backend> updates_;
+  std::vector<std::unique_ptr<vector_region>> regions_;
+  immediate_link upload_;
+  immediate_link download_;
+};
+
+/// A store in memory; its digest is a plain sum seeded with place and slice.
+class plain_store final : public store {
+ public:
+  explicit plain_store(bytes size)
+      : size_(size),
+        disk_(size),
+        read_("read",
+              [this](const transfer& hop) {
+                std::memcpy(hop.memory.data(), disk_.span().data() + hop.address.value,
+                            hop.memory.size());
+              }),
+        write_("write", [this](const transfer& hop) {
+          std::memcpy(disk_.span().data() + hop.address.value, hop.memory.data(),
+                      hop.memory.size());
+        }) {}
+
+  std::string description() const override { return "plain memory"; }
+  bytes alignment() const override { return {4096}; }
+  result<extent> allocate(bytes size, std::uint32_t slices) override {
+    if (used_ + size > size_) {
+      return failure{errc::no_space, "the plain store is full"};
+    }
+    const extent given{{used_.value}, size, static_cast<std::uint32_t>(digests_.size()), slices};
+    used_ += size;
+    digests_.resize(digests_.size() + slices);
+    return given;
+  }
+  link& read() override { return read_; }
+  link& write() override { return write_; }
+  void stamp(const extent& where, std::uint32_t index, const slice_pieces& pieces) override {
+    digests_[where.first_slice + index] = digest(pieces);
+  }
+  status check(const extent& where, std::uint32_t index,
+               const slice_pieces& pieces) const override {
+    if (digests_[where.first_slice + index] != digest(pieces)) {
+      return failure{errc::corrupted, "a slice of the plain store differs"};
+    }
+    return {};
+  }
+
+  std::span<std::byte> disk() { return disk_.span(); }
+  immediate_link& fake_read() { return read_; }
+  immediate_link& fake_write() { return write_; }
+
+ private:
+  static std::uint64_t digest(const slice_pieces& pieces) {
+    std::uint64_t hash = 1469598103934665603ULL;
+    for (const auto& piece : pieces) {
+      for (const std::byte each : piece) {
+        hash = (hash ^ static_cast<std::uint64_t>(each)) * 1099511628211ULL;
+      }
+    }
+    return hash;
+  }
+
+  bytes size_;
+  bytes used_;
+  vector_region disk_;
+  std::vector<std::uint64_t> digests_;
+  immediate_link read_;
+  immediate_link write_;
+};
+
+/// One rank that needs nobody.
+class lone_rank final : public communicator {
+ public:
+  std::string_view name() const override { return "lone"; }
+  rank self() const override { return {0}; }
+  std::uint32_t size() const override { return 1; }
+  status reduce_scatter(std::span<std::byte>, std::span<std::byte>, dtype, collective_tag,
+                        stream_ref) override {
+    return {};
+  }
+  status all_gather(std::span<const std::byte>, std::span<std::byte>, collective_tag,
+                    stream_ref) override {
+    return {};
+  }
+  status all_gather_sums(std::span<const double>, std::span<double>, collective_tag) override {
+    return {};
+  }
+  result<bool> any(bool mine, collective_tag) override { return mine; }
+  status barrier(collective_tag) override { return {}; }
+};
+
+/// Plain gradient descent on fp32 weights, p -= step_size * g, one multiplication and one
+/// subtraction: an optimizer simple enough to check by hand. Momentum counts the updates of each
+/// element.
+class descent final : public update_backend {
+ public:
+  std::string_view name() const override { return "descent"; }
+  void update(encoding, const adamw_scalars& scalars, const state_view& view, std::uint32_t&,
+              stream_ref) override {
+    for (std::uint64_t i = 0; i < view.count.value; ++i) {
+      float& p = at(view.weights, i);
+      p -= scalars.step_size * scalars.gradient_scale *
+           *(reinterpret_cast<const float*>(view.gradient) + i);
+      at(view.momentum, i) += 1.0F;
+    }
+  }
+  void encode_gradient(std::span<const float> source, dtype, std::byte* target,
+                       std::span<double> sums, std::uint32_t& findings, stream_ref) override {
+    for (std::size_t block = 0; block < sums.size(); ++block) {
+      sums[block] = 0;
+      for (std::size_t i = block * block_elements.value;
+           i < std::min<std::size_t>(source.size(), (block + 1) * block_elements.value); ++i) {
+        sums[block] += double{source[i]} * double{source[i]};
+        if (!std::isfinite(source[i])) {
+          findings |= found_non_finite_gradient;
+        }
+      }
+    }
+    std::memmove(target, source.data(), source.size_bytes());
+  }
+  void accumulate(std::span<float> into, std::span<const float> from, stream_ref) override {
+    for (std::size_t i = 0; i < into.size(); ++i) {
+      into[i] += from[i];
+    }
+  }
+  void encode_master(encoding, std::span<const float> master, const state_view& view,
+                     std::uint32_t&) override {
+    std::memcpy(view.weights, master.data(), master.size_bytes());
+    for (std::uint64_t i = 0; view.momentum != nullptr && i < view.count.value; ++i) {
+      at(view.momentum, i) = 0;
+      at(view.variance, i) = 0;
+    }
+  }
+  void decode_master(encoding, const state_view& view, std::span<float> master) const override {
+    std::memcpy(master.data(), view.weights, master.size_bytes());
+  }
+
+ private:
+  static float& at(std::byte* array, std::uint64_t i) {
+    return *(reinterpret_cast<float*>(array) + i);
+  }
+};
+
+/// Hands out the parts and keeps an eye on them; the engine owns them.
+class plain_backends final : public backends {
+ public:
+  result<std::unique_ptr<device>> make_device(const engine_config&, bytes capacity) override {
+    auto made = std::make_unique<plain_device>(capacity, std::make_unique<descent>());
+    seen->device = made.get();
+    return std::unique_ptr<device>(std::move(made));
+  }
+  result<std::unique_ptr<memory_region>> make_host_region(bytes size) override {
+    seen->host = size;
+    return std::unique_ptr<memory_region>(std::make_unique<vector_region>(size));
+  }
+  result<std::unique_ptr<store>> make_store(const engine_config&, bytes size,
+                                            std::uint32_t) override {
+    auto made = std::make_unique<plain_store>(size);
+    seen->disk = made.get();
+    return std::unique_ptr<store>(std::move(made));
+  }
+  result<std::unique_ptr<communicator>> make_communicator(const engine_config&) override {
+    return std::unique_ptr<communicator>(std::make_unique<lone_rank>());
+  }
+  result<std::unique_ptr<update_backend>> make_updates(const engine_config&) override {
+    return std::unique_ptr<update_backend>(std::make_unique<descent>());
+  }
+  const clock& time() const override { return clock_; }
+
+  struct sight {
+    plain_device* device = nullptr;
+    plain_store* disk = nullptr;
+    bytes host;
+  };
+  std::shared_ptr<sight> seen = std::make_shared<sight>();
+
+ private:
+  steady_clock clock_;
+};
+
+}  // namespace ballast::fakes
