@@ -43,7 +43,7 @@ struct placed_state {
     view.count = {count};
   }
   /// Between arrays, so that equal offsets do not fall into equal cache sets.
-  static constexpr std::size_t gap = 4096 + 256;
+  static constexpr std::size_t gap = 4096;
   std::size_t bytes_an_element;
   std::unique_ptr<memory_region> region;
   state_view view;
@@ -109,6 +109,13 @@ using vector64 = std::uint64_t __attribute__((vector_size(64)));
   traffic<vector64, true>(stored, view);
 }
 
+/// Bytes that one update of one element reads and writes.
+std::size_t traffic_bytes(encoding stored) {
+  const element_layout layout = *layout_of(stored);
+  const bytes updated = size_of(layout.weights) + layout.state();
+  return (updated * 2 + size_of(layout.weights)).value;
+}
+
 template <class Work>
 double seconds(const Work& work) {
   const auto begin = clock_type::now();
@@ -169,7 +176,7 @@ int run(std::size_t count, int repetitions) {
       for (const auto& variant : limit) fastest = std::min(fastest, median(variant));
       const double scale = 1e9 / static_cast<double>(count);
       fmt::print("{:<8} {:<9} {:>10} {:>12.3f} {:>11.3f} {:>10.3f}\n", to_string(stored),
-                 backend->name(), state.bytes_an_element, median(own) * scale, fastest * scale,
+                 backend->name(), traffic_bytes(stored), median(own) * scale, fastest * scale,
                  fastest / median(own));
     }
   }
