@@ -11,7 +11,9 @@ namespace {
 
 namespace reference = cpu::reference;
 
-constexpr std::size_t aligned(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
+constexpr std::size_t aligned(std::size_t n, std::size_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
 
 std::size_t weight_bytes(encoding stored) { return stored == encoding::fp32 ? 4 : 2; }
 
