@@ -7,6 +7,7 @@
 #include "tools/command/nearest_match.hpp"
 #include "tools/doctor/doctor_command.hpp"
 #include "tools/prove/prove_command.hpp"
+#include "tools/train/train_command.hpp"
 
 namespace {
 
@@ -19,6 +20,7 @@ struct subcommand {
 };
 
 constexpr subcommand subcommands[] = {
+    {"train", "trains a GPT-2 on text under the given budgets", train},
     {"prove", "runs the same steps resident and as placed and compares every bit", prove},
     {"doctor", "says what this machine offers and what is degraded", doctor},
 };

@@ -16,10 +16,10 @@ constexpr std::size_t most_queries = 64;
 /// One task's arrays, cut from a thread's attention scratch.
 template <class T>
 struct causal_attention<T>::head_memory {
-  std::span<float> scores, dprobability;    ///< [64, stride]
-  std::span<T> probability, dscores;        ///< [64, stride]
-  std::span<float> rows;                    ///< [64, head width]: output or dQ
-  std::span<float> dkey, dvalue;            ///< [tokens, head width]
+  std::span<float> scores, dprobability;  ///< [64, stride]
+  std::span<T> probability, dscores;      ///< [64, stride]
+  std::span<float> rows;                  ///< [64, head width]: output or dQ
+  std::span<float> dkey, dvalue;          ///< [tokens, head width]
 
   head_memory(carver& from, std::size_t tokens, std::size_t stride, std::size_t head_width) {
     const std::size_t queries = std::min(most_queries, tokens);
@@ -51,18 +51,40 @@ causal_attention<T>::causal_attention(product_library<T>& library, std::size_t h
         {.first = first,
          .rows = rows,
          .keys = keys,
-         .scores = product({.m = rows, .n = keys, .k = h, .lda = 3 * width, .ldb = 3 * width,
-                            .ldc = stride_, .b_transposed = true}),
-         .output = product({.m = rows, .n = h, .k = keys, .lda = stride_, .ldb = 3 * width,
-                            .ldc = h}),
-         .dprobability = product({.m = rows, .n = keys, .k = h, .lda = width, .ldb = 3 * width,
-                                  .ldc = stride_, .b_transposed = true}),
-         .dquery = product({.m = rows, .n = h, .k = keys, .lda = stride_, .ldb = 3 * width,
-                            .ldc = h}),
-         .dkey = product({.m = keys, .n = h, .k = rows, .lda = stride_, .ldb = 3 * width,
-                          .ldc = h, .a_transposed = true, .accumulate = true}),
-         .dvalue = product({.m = keys, .n = h, .k = rows, .lda = stride_, .ldb = width, .ldc = h,
-                            .a_transposed = true, .accumulate = true})});
+         .scores = product({.m = rows,
+                            .n = keys,
+                            .k = h,
+                            .lda = 3 * width,
+                            .ldb = 3 * width,
+                            .ldc = stride_,
+                            .b_transposed = true}),
+         .output =
+             product({.m = rows, .n = h, .k = keys, .lda = stride_, .ldb = 3 * width, .ldc = h}),
+         .dprobability = product({.m = rows,
+                                  .n = keys,
+                                  .k = h,
+                                  .lda = width,
+                                  .ldb = 3 * width,
+                                  .ldc = stride_,
+                                  .b_transposed = true}),
+         .dquery =
+             product({.m = rows, .n = h, .k = keys, .lda = stride_, .ldb = 3 * width, .ldc = h}),
+         .dkey = product({.m = keys,
+                          .n = h,
+                          .k = rows,
+                          .lda = stride_,
+                          .ldb = 3 * width,
+                          .ldc = h,
+                          .a_transposed = true,
+                          .accumulate = true}),
+         .dvalue = product({.m = keys,
+                            .n = h,
+                            .k = rows,
+                            .lda = stride_,
+                            .ldb = width,
+                            .ldc = h,
+                            .a_transposed = true,
+                            .accumulate = true})});
   }
 }
 

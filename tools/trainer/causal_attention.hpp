@@ -30,8 +30,8 @@ class causal_attention {
                T* out, float* log_sums) const;
 
   /// Shapes: dout as out, dqkv as qkv
-  void backward(compute_pool& pool, const scratch_set& scratch, std::size_t sequences,
-                const T* qkv, const float* log_sums, const T* dout, T* dqkv) const;
+  void backward(compute_pool& pool, const scratch_set& scratch, std::size_t sequences, const T* qkv,
+                const float* log_sums, const T* dout, T* dqkv) const;
 
  private:
   /// Up to 64 queries and the keys they may see: [first, first + rows) against [0, keys).

@@ -14,7 +14,10 @@ template <class T>
 class typed_gpt final : public gpt {
  public:
   typed_gpt(const gpt_config& config, const gpt_model& model, const batch_shape& batch)
-      : config_(config), model_(model), batch_(batch), pool_(batch.threads),
+      : config_(config),
+        model_(model),
+        batch_(batch),
+        pool_(batch.threads),
         library_(pool_.threads()) {
     pool_.enter([&] {
       block_.emplace(library_, config, batch.sequences, batch.tokens, true);
@@ -42,9 +45,9 @@ class typed_gpt final : public gpt {
 
   result<double> train(const token_batch& batch) override {
     require(state_ != nullptr, "a gpt is attached before its passes");
-    require(batch.inputs.size() == batch_.step_tokens() &&
-                batch.targets.size() == batch.inputs.size(),
-            "a training batch has the declared shape");
+    require(
+        batch.inputs.size() == batch_.step_tokens() && batch.targets.size() == batch.inputs.size(),
+        "a training batch has the declared shape");
     state_->begin_pass("train");
     if (status done = embed(batch.inputs); !done) return done.error();
     for (std::size_t index = 0; index < config_.layers; ++index) {
@@ -77,8 +80,8 @@ class typed_gpt final : public gpt {
     pool_.enter([&] {
       for (std::size_t micro = 0; micro < micro_batches; ++micro) {
         sum += head_->loss(pool_, work_->scratch, model_, **weights,
-                           work_->boundaries[0][micro].data(),
-                           of_micro_batch(batch.targets, micro), work_->head);
+                           work_->boundaries[0][micro].data(), of_micro_batch(batch.targets, micro),
+                           work_->head);
       }
     });
     return sum;
@@ -107,9 +110,8 @@ class typed_gpt final : public gpt {
     if (!weights) return weights.error();
     pool_.enter([&] {
       for (std::size_t micro = 0; micro * batch_.rows() < inputs.size(); ++micro) {
-        embed_rows<T>(pool_, model_, **weights,
-                      {of_micro_batch(inputs, micro), batch_.tokens}, config_.width,
-                      work_->boundaries[0][micro].data());
+        embed_rows<T>(pool_, model_, **weights, {of_micro_batch(inputs, micro), batch_.tokens},
+                      config_.width, work_->boundaries[0][micro].data());
       }
     });
     return {};

@@ -16,8 +16,8 @@ status check(const gpt_config& config, const batch_shape& batch) {
     return refused("vocabulary, context, layers, heads and width must all be at least 1");
   }
   if (config.width % config.heads != 0) {
-    return refused(fmt::format("width {} must be a multiple of heads {}", config.width,
-                               config.heads));
+    return refused(
+        fmt::format("width {} must be a multiple of heads {}", config.width, config.heads));
   }
   if (config.compute != encoding::fp32 && config.compute != encoding::exact) {
     return refused(fmt::format("the trainer computes in fp32 or exact (bf16), not in {}",

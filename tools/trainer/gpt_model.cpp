@@ -63,8 +63,7 @@ constexpr float deviation = 0.02f;
 block_parameters declare_block(ballast::model& into, declarer& add, const gpt_config& config,
                                std::uint32_t index) {
   const std::uint64_t width = config.width;
-  const float residual_deviation =
-      deviation / std::sqrt(2.0f * static_cast<float>(config.layers));
+  const float residual_deviation = deviation / std::sqrt(2.0f * static_cast<float>(config.layers));
   const layer_id layer = into.add_layer(fmt::format("block.{}", index));
   const std::string prefix = fmt::format("h.{}.", index);
   block_parameters block;

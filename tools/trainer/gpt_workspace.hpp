@@ -19,8 +19,8 @@ struct scratch_sizes {
 
 template <class T>
 struct gpt_workspace {
-  std::vector<std::vector<std::span<float>>> boundaries;        ///< [layers + 1][micro-batches]
-  std::vector<std::vector<block_activations<T>>> activations;   ///< kept ones, or a single shared
+  std::vector<std::vector<std::span<float>>> boundaries;       ///< [layers + 1][micro-batches]
+  std::vector<std::vector<block_activations<T>>> activations;  ///< kept ones, or a single shared
   block_gradients<T> gradients;
   head_activations<T> head;
   scratch_set scratch;

@@ -57,13 +57,11 @@ struct kernel_table {
 
   /// probabilities[0, n) = softmax(scale * scores), [n, padded) = 0; returns the log of the sum of
   /// exponentials of the scaled scores. Overwrites scores.
-  float (*softmax)(float* scores, std::size_t n, std::size_t padded, float scale,
-                   T* probabilities);
+  float (*softmax)(float* scores, std::size_t n, std::size_t padded, float scale, T* probabilities);
   /// From scores, their log-sum and the probabilities' gradient: the probabilities (also rounded) and
   /// out = the gradient of the scores before scaling; all are 0 in [n, padded).
-  void (*softmax_backward)(float* scores, const float* gradient, std::size_t n,
-                           std::size_t padded, float scale, float log_sum, T* probabilities,
-                           T* out);
+  void (*softmax_backward)(float* scores, const float* gradient, std::size_t n, std::size_t padded,
+                           float scale, float log_sum, T* probabilities, T* out);
 
   /// Returns the cross-entropy of one row in nats. Unless `out` is null, out = weight * (softmax(logits)
   /// - one at target); it may begin where logits do. Overwrites logits.

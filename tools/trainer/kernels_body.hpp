@@ -4,6 +4,8 @@
 // The vector is always 16 floats, GCC's generic vector type: one zmm, two ymm or four xmm. Lane
 // structure and operations are thereby the same on every instruction set. Tails are computed with the
 // same operations on a vector padded with zeros (or -inf where a maximum is taken).
+#pragma once
+
 #include "tools/trainer/kernels.hpp"
 
 namespace ballast::tools {
@@ -125,49 +127,54 @@ BALLAST_INLINE floats gelu_exponential(floats x) {
 
 template <class T>
 void widen(const T* from, std::size_t n, float* to) {
-  sweep(n, [&](std::size_t i, auto of)
-               __attribute__((always_inline)) { store(to + i, load(from + i, of), of); });
+  sweep(
+      n, [&](std::size_t i, auto of)
+             __attribute__((always_inline)) { store(to + i, load(from + i, of), of); });
 }
 
 template <class T>
 void narrow(const float* from, std::size_t n, T* to) {
-  sweep(n, [&](std::size_t i, auto of)
-               __attribute__((always_inline)) { store(to + i, load(from + i, of), of); });
+  sweep(
+      n, [&](std::size_t i, auto of)
+             __attribute__((always_inline)) { store(to + i, load(from + i, of), of); });
 }
 
 template <class T>
 void embed(const T* a, const T* b, std::size_t n, float* to) {
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    store(to + i, load(a + i, of) + load(b + i, of), of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        store(to + i, load(a + i, of) + load(b + i, of), of);
+      });
 }
 
 void accumulate(const float* from, std::size_t n, float* to) {
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    store(to + i, load(to + i, of) + load(from + i, of), of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        store(to + i, load(to + i, of) + load(from + i, of), of);
+      });
 }
 
 template <class T>
 void norm(const float* x, const T* gain, const T* bias, std::size_t n, T* out, float* mean,
           float* inverse_deviation) {
   floats total = {};
-  sweep(n, [&](std::size_t i, auto of)
-               __attribute__((always_inline)) { total += load(x + i, of); });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) { total += load(x + i, of); });
   const float center = sum(total) / static_cast<float>(n);
   floats squares = {};
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    const floats centered = load(x + i, of) - center;
-    floats square = centered * centered;
-    for (std::size_t lane = of.count; lane < lanes; ++lane) square[lane] = 0;
-    squares += square;
-  });
-  const float inverse =
-      1.0f / __builtin_sqrtf(sum(squares) / static_cast<float>(n) + 1e-5f);
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    const floats normal = (load(x + i, of) - center) * inverse;
-    store(out + i, normal * load(gain + i, of) + load(bias + i, of), of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        const floats centered = load(x + i, of) - center;
+        floats square = centered * centered;
+        for (std::size_t lane = of.count; lane < lanes; ++lane) square[lane] = 0;
+        squares += square;
+      });
+  const float inverse = 1.0f / __builtin_sqrtf(sum(squares) / static_cast<float>(n) + 1e-5f);
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        const floats normal = (load(x + i, of) - center) * inverse;
+        store(out + i, normal * load(gain + i, of) + load(bias + i, of), of);
+      });
   *mean = center;
   *inverse_deviation = inverse;
 }
@@ -177,84 +184,92 @@ void norm_backward(const float* dy, const float* x, const T* gain, float mean,
                    float inverse_deviation, std::size_t n, float* dx) {
   floats total = {};
   floats weighted = {};
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    const floats dnormal = load(dy + i, of) * load(gain + i, of);
-    total += dnormal;
-    weighted += dnormal * ((load(x + i, of) - mean) * inverse_deviation);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        const floats dnormal = load(dy + i, of) * load(gain + i, of);
+        total += dnormal;
+        weighted += dnormal * ((load(x + i, of) - mean) * inverse_deviation);
+      });
   const float mean_gradient = sum(total) / static_cast<float>(n);
   const float mean_weighted = sum(weighted) / static_cast<float>(n);
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    const floats normal = (load(x + i, of) - mean) * inverse_deviation;
-    const floats dnormal = load(dy + i, of) * load(gain + i, of);
-    const floats change = (dnormal - mean_gradient - normal * mean_weighted) * inverse_deviation;
-    store(dx + i, load(dx + i, of) + change, of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        const floats normal = (load(x + i, of) - mean) * inverse_deviation;
+        const floats dnormal = load(dy + i, of) * load(gain + i, of);
+        const floats change =
+            (dnormal - mean_gradient - normal * mean_weighted) * inverse_deviation;
+        store(dx + i, load(dx + i, of) + change, of);
+      });
 }
 
 void norm_parameters(const float* dy, const float* x, const float* mean,
-                     const float* inverse_deviation, row_block block, float* dgain,
-                     float* dbias) {
-  sweep(block.columns, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    floats gain_sum = load(dgain + i, of);
-    floats bias_sum = load(dbias + i, of);
-    for (std::size_t row = 0; row < block.rows; ++row) {
-      const std::size_t at = row * block.stride + i;
-      const floats gradient = load(dy + at, of);
-      gain_sum += gradient * ((load(x + at, of) - mean[row]) * inverse_deviation[row]);
-      bias_sum += gradient;
-    }
-    store(dgain + i, gain_sum, of);
-    store(dbias + i, bias_sum, of);
-  });
+                     const float* inverse_deviation, row_block block, float* dgain, float* dbias) {
+  sweep(
+      block.columns, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        floats gain_sum = load(dgain + i, of);
+        floats bias_sum = load(dbias + i, of);
+        for (std::size_t row = 0; row < block.rows; ++row) {
+          const std::size_t at = row * block.stride + i;
+          const floats gradient = load(dy + at, of);
+          gain_sum += gradient * ((load(x + at, of) - mean[row]) * inverse_deviation[row]);
+          bias_sum += gradient;
+        }
+        store(dgain + i, gain_sum, of);
+        store(dbias + i, bias_sum, of);
+      });
 }
 
 template <class T>
 void column_sums(const T* values, row_block block, float* sums) {
-  sweep(block.columns, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    floats total = load(sums + i, of);
-    for (std::size_t row = 0; row < block.rows; ++row) {
-      total += load(values + row * block.stride + i, of);
-    }
-    store(sums + i, total, of);
-  });
+  sweep(
+      block.columns, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        floats total = load(sums + i, of);
+        for (std::size_t row = 0; row < block.rows; ++row) {
+          total += load(values + row * block.stride + i, of);
+        }
+        store(sums + i, total, of);
+      });
 }
 
 template <class T>
 void add_bias(const float* values, const T* bias, std::size_t n, T* out) {
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    store(out + i, load(values + i, of) + load(bias + i, of), of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        store(out + i, load(values + i, of) + load(bias + i, of), of);
+      });
 }
 
 template <class T>
 void add_bias_residual(const float* values, const T* bias, const float* residual, std::size_t n,
                        float* out) {
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    store(out + i, load(residual + i, of) + (load(values + i, of) + load(bias + i, of)), of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        store(out + i, load(residual + i, of) + (load(values + i, of) + load(bias + i, of)), of);
+      });
 }
 
 template <class T>
 void gelu(const float* values, const T* bias, std::size_t n, T* before, T* out) {
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    const floats sum_of = load(values + i, of) + load(bias + i, of);
-    store(before + i, sum_of, of);
-    const floats x = stored(sum_of, out);
-    store(out + i, x / (1.0f + gelu_exponential(x)), of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        const floats sum_of = load(values + i, of) + load(bias + i, of);
+        store(before + i, sum_of, of);
+        const floats x = stored(sum_of, out);
+        store(out + i, x / (1.0f + gelu_exponential(x)), of);
+      });
 }
 
 template <class T>
 void gelu_backward(const float* values, const T* before, std::size_t n, T* out) {
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    const floats x = load(before + i, of);
-    const floats e = gelu_exponential(x);
-    const floats sigmoid = 1.0f / (1.0f + e);
-    const floats dz = ((x * x) * (3.0f * gelu_cubic) + 1.0f) * gelu_slope;
-    const floats slope = sigmoid + x * dz * (e * sigmoid * sigmoid);
-    store(out + i, load(values + i, of) * slope, of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        const floats x = load(before + i, of);
+        const floats e = gelu_exponential(x);
+        const floats sigmoid = 1.0f / (1.0f + e);
+        const floats dz = ((x * x) * (3.0f * gelu_cubic) + 1.0f) * gelu_slope;
+        const floats slope = sigmoid + x * dz * (e * sigmoid * sigmoid);
+        store(out + i, load(values + i, of) * slope, of);
+      });
 }
 
 template <class T>
@@ -265,23 +280,25 @@ void clear(T* values, std::size_t first, std::size_t last) {
 /// The largest of n scaled values.
 BALLAST_INLINE float scaled_maximum(const float* values, std::size_t n, float scale) {
   floats best = splat(-__builtin_inff());
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    floats value = load(values + i, of) * scale;
-    for (std::size_t lane = of.count; lane < lanes; ++lane) value[lane] = -__builtin_inff();
-    best = larger(best, value);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        floats value = load(values + i, of) * scale;
+        for (std::size_t lane = of.count; lane < lanes; ++lane) value[lane] = -__builtin_inff();
+        best = larger(best, value);
+      });
   return largest(best);
 }
 
 /// values = e^(scale * values - shift); returns their sum.
 BALLAST_INLINE float exponentials(float* values, std::size_t n, float scale, float shift) {
   floats total = {};
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    floats value = exponential(load(values + i, of) * scale - shift);
-    for (std::size_t lane = of.count; lane < lanes; ++lane) value[lane] = 0;
-    store(values + i, value, of);
-    total += value;
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        floats value = exponential(load(values + i, of) * scale - shift);
+        for (std::size_t lane = of.count; lane < lanes; ++lane) value[lane] = 0;
+        store(values + i, value, of);
+        total += value;
+      });
   return sum(total);
 }
 
@@ -290,9 +307,10 @@ float softmax(float* scores, std::size_t n, std::size_t padded, float scale, T* 
   const float shift = scaled_maximum(scores, n, scale);
   const float total = exponentials(scores, n, scale, shift);
   const float inverse = 1.0f / total;
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    store(probabilities + i, load(scores + i, of) * inverse, of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        store(probabilities + i, load(scores + i, of) * inverse, of);
+      });
   clear(probabilities, n, padded);
   return shift + __builtin_logf(total);
 }
@@ -302,15 +320,17 @@ void softmax_backward(float* scores, const float* gradient, std::size_t n, std::
                       float scale, float log_sum, T* probabilities, T* out) {
   exponentials(scores, n, scale, log_sum);
   floats weighted = {};
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    weighted += load(scores + i, of) * load(gradient + i, of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        weighted += load(scores + i, of) * load(gradient + i, of);
+      });
   const float mean = sum(weighted);
-  sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-    const floats p = load(scores + i, of);
-    store(out + i, p * (load(gradient + i, of) - mean) * scale, of);
-    store(probabilities + i, p, of);
-  });
+  sweep(
+      n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+        const floats p = load(scores + i, of);
+        store(out + i, p * (load(gradient + i, of) - mean) * scale, of);
+        store(probabilities + i, p, of);
+      });
   clear(out, n, padded);
   clear(probabilities, n, padded);
 }
@@ -323,9 +343,10 @@ float cross_entropy(float* logits, std::size_t n, std::size_t target, float weig
   if (out != nullptr) {
     const float scale = weight / total;
     const float at_target = logits[target] * scale - weight;
-    sweep(n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
-      store(out + i, load(logits + i, of) * scale, of);
-    });
+    sweep(
+        n, [&](std::size_t i, auto of) __attribute__((always_inline)) {
+          store(out + i, load(logits + i, of) * scale, of);
+        });
     store(out + target, splat(at_target), part{1});
   }
   return (shift - right) + __builtin_logf(total);

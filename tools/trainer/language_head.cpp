@@ -40,20 +40,35 @@ language_head<T>::language_head(product_library<T>& library, const gpt_config& c
       width_(config.width),
       vocabulary_(config.vocabulary),
       stride_(padded(config.vocabulary)),
-      logits_(library, {.m = chunk_, .n = vocabulary_, .k = width_, .lda = width_, .ldb = width_,
-                        .ldc = stride_, .b_transposed = true}) {
+      logits_(library, {.m = chunk_,
+                        .n = vocabulary_,
+                        .k = width_,
+                        .lda = width_,
+                        .ldb = width_,
+                        .ldc = stride_,
+                        .b_transposed = true}) {
   if (!trains) return;
-  backward_.emplace(backward_products{
-      .input = {library, {.m = chunk_, .n = width_, .k = vocabulary_, .lda = gradient_stride(),
-                          .ldb = width_, .ldc = width_}},
-      .table = {library, {.m = vocabulary_, .n = width_, .k = chunk_, .lda = gradient_stride(),
-                          .ldb = width_, .ldc = width_, .a_transposed = true,
-                          .accumulate = true}}});
+  backward_.emplace(backward_products{.input = {library,
+                                                {.m = chunk_,
+                                                 .n = width_,
+                                                 .k = vocabulary_,
+                                                 .lda = gradient_stride(),
+                                                 .ldb = width_,
+                                                 .ldc = width_}},
+                                      .table = {library,
+                                                {.m = vocabulary_,
+                                                 .n = width_,
+                                                 .k = chunk_,
+                                                 .lda = gradient_stride(),
+                                                 .ldb = width_,
+                                                 .ldc = width_,
+                                                 .a_transposed = true,
+                                                 .accumulate = true}}});
 }
 
 template <class T>
-void language_head<T>::logits(compute_pool& pool, const scratch_set& scratch,
-                              const gpt_model& gpt, const weights_view& weights, const float* x,
+void language_head<T>::logits(compute_pool& pool, const scratch_set& scratch, const gpt_model& gpt,
+                              const weights_view& weights, const float* x,
                               const head_activations<T>& work) const {
   const norm_weights<T> norm{weights_of<T>(weights, gpt.final_gain),
                              weights_of<T>(weights, gpt.final_bias)};
@@ -85,8 +100,8 @@ double language_head<T>::chunk_loss(compute_pool& pool, std::span<const std::uin
 }
 
 template <class T>
-double language_head<T>::loss(compute_pool& pool, const scratch_set& scratch,
-                              const gpt_model& gpt, const weights_view& weights, const float* x,
+double language_head<T>::loss(compute_pool& pool, const scratch_set& scratch, const gpt_model& gpt,
+                              const weights_view& weights, const float* x,
                               std::span<const std::uint32_t> targets,
                               const head_activations<T>& work) const {
   double sum = 0;

@@ -63,10 +63,10 @@ void matrix_product<T>::compute(const product_block& block, unsigned slot, const
   const bool last_column = block.column + columns_.part >= shape_.n;
   for (std::size_t piece = 0; piece < depth_.count(); ++piece) {
     const std::size_t k = piece * depth_.part;
-    const T* a_piece = a + (shape_.a_transposed ? k * shape_.lda + block.row
-                                                : block.row * shape_.lda + k);
-    const T* b_piece = b + (shape_.b_transposed ? block.column * shape_.ldb + k
-                                                : k * shape_.ldb + block.column);
+    const T* a_piece =
+        a + (shape_.a_transposed ? k * shape_.lda + block.row : block.row * shape_.lda + k);
+    const T* b_piece =
+        b + (shape_.b_transposed ? block.column * shape_.ldb + k : k * shape_.ldb + block.column);
     const bool last_depth = piece + 1 == depth_.count();
     const bool accumulate = shape_.accumulate || piece > 0;
     products_[last_row][last_column][last_depth][accumulate]->run(slot, a_piece, b_piece, c,

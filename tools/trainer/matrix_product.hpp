@@ -34,8 +34,7 @@ class matrix_product {
   matrix_product(product_library<T>& library, const product_shape& shape);
 
   /// C = A B or C += A B.
-  void run(compute_pool& pool, const scratch_set& scratch, const T* a, const T* b,
-           float* c) const {
+  void run(compute_pool& pool, const scratch_set& scratch, const T* a, const T* b, float* c) const {
     pool.for_each(blocks(), [&](std::size_t index, unsigned slot) {
       const product_block block = at(index);
       compute(block, slot, a, b, c + block.row * shape_.ldc + block.column, scratch[slot]);

@@ -42,8 +42,8 @@ void norm_rows_backward(compute_pool& pool, const float* dy, const float* x, con
                         const float* mean, const float* deviation, std::size_t rows,
                         std::size_t width, float* dx, float* dgain, float* dbias) {
   pool.for_ranges(width, columns_a_task, [&](std::size_t first, std::size_t count, unsigned) {
-    best_kernels<T>().norm_parameters(dy + first, x + first, mean, deviation,
-                                      {rows, count, width}, dgain + first, dbias + first);
+    best_kernels<T>().norm_parameters(dy + first, x + first, mean, deviation, {rows, count, width},
+                                      dgain + first, dbias + first);
   });
   pool.for_ranges(rows, rows_a_task, [&](std::size_t first, std::size_t count, unsigned) {
     for (std::size_t row = first; row < first + count; ++row) {
@@ -58,8 +58,7 @@ template <class T>
 void sum_columns(compute_pool& pool, const T* values, row_block block, float* sums) {
   pool.for_ranges(block.columns, columns_a_task,
                   [&](std::size_t first, std::size_t count, unsigned) {
-                    best_kernels<T>().column_sums(values + first,
-                                                  {block.rows, count, block.stride},
+                    best_kernels<T>().column_sums(values + first, {block.rows, count, block.stride},
                                                   sums + first);
                   });
 }

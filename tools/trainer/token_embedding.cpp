@@ -37,8 +37,8 @@ void embed_rows_backward(compute_pool& pool, const gpt_model& gpt, gradients_vie
 
 template void embed_rows<float>(compute_pool&, const gpt_model&, const weights_view&, token_rows,
                                 std::size_t, float*);
-template void embed_rows<bfloat16>(compute_pool&, const gpt_model&, const weights_view&,
-                                   token_rows, std::size_t, float*);
+template void embed_rows<bfloat16>(compute_pool&, const gpt_model&, const weights_view&, token_rows,
+                                   std::size_t, float*);
 template void embed_rows_backward<float>(compute_pool&, const gpt_model&, gradients_view&,
                                          token_rows, std::size_t, const float*);
 template void embed_rows_backward<bfloat16>(compute_pool&, const gpt_model&, gradients_view&,

@@ -21,15 +21,20 @@ product_shape input_gradient(std::size_t rows, std::size_t out, std::size_t in,
 
 /// dW[out, in] += dY[rows, out]^T X[rows, in].
 product_shape weight_gradient(std::size_t rows, std::size_t out, std::size_t in) {
-  return {.m = out, .n = in, .k = rows, .lda = out, .ldb = in, .ldc = in, .a_transposed = true,
+  return {.m = out,
+          .n = in,
+          .k = rows,
+          .lda = out,
+          .ldb = in,
+          .ldc = in,
+          .a_transposed = true,
           .accumulate = true};
 }
 
 }  // namespace
 
 template <class T>
-block_activations<T>::block_activations(carver& from, const gpt_config& config,
-                                        std::size_t rows) {
+block_activations<T>::block_activations(carver& from, const gpt_config& config, std::size_t rows) {
   const std::size_t width = config.width;
   mean1 = from.take<float>(rows);
   deviation1 = from.take<float>(rows);
@@ -67,25 +72,25 @@ transformer_block<T>::transformer_block(product_library<T>& library, const gpt_c
                .down = {library, linear(rows_, width_, 4 * width_)}} {
   if (!trains) return;
   const std::size_t c = width_;
-  backward_.emplace(backward_products{
-      .down = {library, input_gradient(rows_, c, 4 * c, 0)},
-      .up = {library, input_gradient(rows_, 4 * c, c, c)},
-      .attention_out = {library, input_gradient(rows_, c, c, 0)},
-      .qkv = {library, input_gradient(rows_, 3 * c, c, c)},
-      .down_weight = {library, weight_gradient(rows_, c, 4 * c)},
-      .up_weight = {library, weight_gradient(rows_, 4 * c, c)},
-      .attention_out_weight = {library, weight_gradient(rows_, c, c)},
-      .qkv_weight = {library, weight_gradient(rows_, 3 * c, c)}});
+  backward_.emplace(
+      backward_products{.down = {library, input_gradient(rows_, c, 4 * c, 0)},
+                        .up = {library, input_gradient(rows_, 4 * c, c, c)},
+                        .attention_out = {library, input_gradient(rows_, c, c, 0)},
+                        .qkv = {library, input_gradient(rows_, 3 * c, c, c)},
+                        .down_weight = {library, weight_gradient(rows_, c, 4 * c)},
+                        .up_weight = {library, weight_gradient(rows_, 4 * c, c)},
+                        .attention_out_weight = {library, weight_gradient(rows_, c, c)},
+                        .qkv_weight = {library, weight_gradient(rows_, 3 * c, c)}});
 }
 
 template <class T>
 std::size_t transformer_block<T>::block_elements() const {
-  std::size_t most = std::max({forward_.qkv.block_elements(),
-                               forward_.attention_out.block_elements(),
-                               forward_.up.block_elements(), forward_.down.block_elements()});
+  std::size_t most =
+      std::max({forward_.qkv.block_elements(), forward_.attention_out.block_elements(),
+                forward_.up.block_elements(), forward_.down.block_elements()});
   if (backward_) {
-    most = std::max({most, backward_->down.block_elements(),
-                     backward_->attention_out.block_elements()});
+    most = std::max(
+        {most, backward_->down.block_elements(), backward_->attention_out.block_elements()});
   }
   return most;
 }
@@ -109,17 +114,17 @@ void transformer_block<T>::forward(compute_pool& pool, const scratch_set& scratc
     };
   };
 
-  norm_rows<T>(pool, x, {of(names.norm1_gain), of(names.norm1_bias)}, rows_, c,
-               kept.normal1.data(), kept.mean1.data(), kept.deviation1.data());
-  forward_.qkv.run_blocks(
-      pool, scratch, kept.normal1.data(), of(names.qkv_weight),
-      [&, bias = of(names.qkv_bias)](const product_block& block, const float* values,
-                                     std::size_t stride) {
-        for (std::size_t row = 0; row < block.rows; ++row) {
-          kernel.add_bias(values + row * stride, bias + block.column, block.columns,
-                          kept.qkv.data() + (block.row + row) * 3 * c + block.column);
-        }
-      });
+  norm_rows<T>(pool, x, {of(names.norm1_gain), of(names.norm1_bias)}, rows_, c, kept.normal1.data(),
+               kept.mean1.data(), kept.deviation1.data());
+  forward_.qkv.run_blocks(pool, scratch, kept.normal1.data(), of(names.qkv_weight),
+                          [&, bias = of(names.qkv_bias)](const product_block& block,
+                                                         const float* values, std::size_t stride) {
+                            for (std::size_t row = 0; row < block.rows; ++row) {
+                              kernel.add_bias(
+                                  values + row * stride, bias + block.column, block.columns,
+                                  kept.qkv.data() + (block.row + row) * 3 * c + block.column);
+                            }
+                          });
   attention_.forward(pool, scratch, sequences_, kept.qkv.data(), kept.attention.data(),
                      kept.log_sums.data());
   forward_.attention_out.run_blocks(pool, scratch, kept.attention.data(),
@@ -127,16 +132,15 @@ void transformer_block<T>::forward(compute_pool& pool, const scratch_set& scratc
                                     add_to(x, of(names.attention_out_bias), kept.mid.data()));
   norm_rows<T>(pool, kept.mid.data(), {of(names.norm2_gain), of(names.norm2_bias)}, rows_, c,
                kept.normal2.data(), kept.mean2.data(), kept.deviation2.data());
-  forward_.up.run_blocks(
-      pool, scratch, kept.normal2.data(), of(names.up_weight),
-      [&, bias = of(names.up_bias)](const product_block& block, const float* values,
-                                    std::size_t stride) {
-        for (std::size_t row = 0; row < block.rows; ++row) {
-          const std::size_t at = (block.row + row) * 4 * c + block.column;
-          kernel.gelu(values + row * stride, bias + block.column, block.columns,
-                      kept.before.data() + at, kept.after.data() + at);
-        }
-      });
+  forward_.up.run_blocks(pool, scratch, kept.normal2.data(), of(names.up_weight),
+                         [&, bias = of(names.up_bias)](const product_block& block,
+                                                       const float* values, std::size_t stride) {
+                           for (std::size_t row = 0; row < block.rows; ++row) {
+                             const std::size_t at = (block.row + row) * 4 * c + block.column;
+                             kernel.gelu(values + row * stride, bias + block.column, block.columns,
+                                         kept.before.data() + at, kept.after.data() + at);
+                           }
+                         });
   if (out == nullptr) return;
   forward_.down.run_blocks(pool, scratch, kept.after.data(), of(names.down_weight),
                            add_to(kept.mid.data(), of(names.down_bias), out));
@@ -155,8 +159,7 @@ void transformer_block<T>::backward(compute_pool& pool, const scratch_set& scrat
 template <class T>
 void transformer_block<T>::backward_mlp(compute_pool& pool, const scratch_set& scratch,
                                         const block_parameters& names, const weights_view& weights,
-                                        gradients_view& gradients,
-                                        const block_activations<T>& kept,
+                                        gradients_view& gradients, const block_activations<T>& kept,
                                         const block_gradients<T>& work, float* stream) const {
   const kernel_table<T>& kernel = best_kernels<T>();
   const std::size_t c = width_;
@@ -185,10 +188,12 @@ void transformer_block<T>::backward_mlp(compute_pool& pool, const scratch_set& s
 }
 
 template <class T>
-void transformer_block<T>::backward_attention(
-    compute_pool& pool, const scratch_set& scratch, const block_parameters& names,
-    const weights_view& weights, gradients_view& gradients, const float* x,
-    const block_activations<T>& kept, const block_gradients<T>& work, float* stream) const {
+void transformer_block<T>::backward_attention(compute_pool& pool, const scratch_set& scratch,
+                                              const block_parameters& names,
+                                              const weights_view& weights,
+                                              gradients_view& gradients, const float* x,
+                                              const block_activations<T>& kept,
+                                              const block_gradients<T>& work, float* stream) const {
   const kernel_table<T>& kernel = best_kernels<T>();
   const std::size_t c = width_;
   const auto into = [&](parameter_id which) { return gradients.gradient(which).data(); };

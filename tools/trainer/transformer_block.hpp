@@ -83,7 +83,7 @@ class transformer_block {
     matrix_product<T> qkv, attention_out, up, down;
   } forward_;
   struct backward_products {
-    matrix_product<T> down, up, attention_out, qkv;              ///< of inputs
+    matrix_product<T> down, up, attention_out, qkv;  ///< of inputs
     matrix_product<T> down_weight, up_weight, attention_out_weight, qkv_weight;
   };
   std::optional<backward_products> backward_;
