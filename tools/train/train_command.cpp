@@ -44,7 +44,7 @@ exit_code train(std::span<const std::string> arguments) {
     return fail(parsed.error(), stage::set_up);
   }
   if (parsed->help) {
-    fmt::print("{}", options.help());
+    fmt::print("{}", *parsed->help);
     return exit_code::done;
   }
   const auto run = training_run::prepare(settings);
