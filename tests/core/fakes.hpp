@@ -219,10 +219,10 @@ class descent final : public update_backend {
   std::string_view name() const override { return "descent"; }
   void update(encoding, const adamw_scalars& scalars, const state_view& view, std::uint32_t&,
               stream_ref) override {
+    const auto scale = static_cast<float>(scalars.momentum_gain / (1 - scalars.beta1));
     for (std::uint64_t i = 0; i < view.count.value; ++i) {
       float& p = at(view.weights, i);
-      p -= scalars.step_size * scalars.gradient_scale *
-           *(reinterpret_cast<const float*>(view.gradient) + i);
+      p -= scalars.step_size * scale * *(reinterpret_cast<const float*>(view.gradient) + i);
       at(view.momentum, i) += 1.0F;
     }
   }
