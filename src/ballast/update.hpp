@@ -27,7 +27,7 @@ struct adamw_scalars {
   double beta2;
   double variance_gain;  ///< (1 - beta2) * scale^2
   float step_size;       ///< learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)
-  float epsilon;         ///< options.epsilon * sqrt(1 - beta2^t): both corrections, one rounding each
+  float epsilon;         ///< options.epsilon * sqrt(1 - beta2^t)
   float decay_rate;      ///< learning_rate * weight_decay
 };
 
