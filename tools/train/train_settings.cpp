@@ -65,15 +65,15 @@ train_settings train_settings::for_demo() {
   train_settings demo;
   demo.demo = true;
   demo.trainer.model.layers = 8;
-  demo.trainer.model.heads = 6;
-  demo.trainer.model.width = 384;
-  demo.trainer.batch.micro_batches = 4;
+  demo.trainer.model.heads = 8;
+  demo.trainer.model.width = 512;
+  demo.trainer.batch.micro_batches = 3;
   demo.trainer.batch.sequences = 4;
-  demo.trainer.learning_rate = {.peak = 1e-3, .last = 1e-4, .warm_up = 20, .steps = 200};
-  demo.engine.device_memory = 36_MiB;
-  demo.engine.host_memory = 64_MiB;
+  demo.trainer.learning_rate = {.peak = 6e-4, .last = 6e-5, .warm_up = 20, .steps = 150};
+  demo.engine.device_memory = 66_MiB;
+  demo.engine.host_memory = 102_MiB;
   demo.engine.nvme_directory = ".";
-  demo.engine.tile_elements = {256 * 1024};
+  demo.engine.tile_elements = {128 * 1024};
   demo.engine.gradient_slots = 1;
   return demo;
 }
