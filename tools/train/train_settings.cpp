@@ -71,7 +71,8 @@ train_settings train_settings::for_demo() {
   demo.trainer.batch.sequences = 4;
   demo.trainer.learning_rate = {.peak = 6e-4, .last = 6e-5, .warm_up = 20, .steps = 150};
   demo.engine.device_memory = 66_MiB;
-  demo.engine.host_memory = 102_MiB;
+  demo.engine.host_memory = 103_MiB;
+  demo.engine.pipeline_depth = 2;
   demo.engine.nvme_directory = ".";
   demo.engine.tile_elements = {128 * 1024};
   demo.engine.gradient_slots = 1;
