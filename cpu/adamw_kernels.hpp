@@ -15,6 +15,20 @@ namespace ballast::cpu {
 
 inline constexpr std::size_t group_elements = 32;
 
+/// How far ahead a loop asks for its arrays. Zen 5, one thread: exact 0.476 ns an element without,
+/// 0.386 with 2560 B (0.454 at 1536, 0.416 at 2048); fp32 0.439 without, 0.406 with 2560 B (0.46 at
+/// 4096). The hardware's own prefetchers lag behind five streams and this much arithmetic.
+inline constexpr std::size_t prefetch_bytes = 2560;
+
+/// Asks for the cache lines of one group's `bytes` in an array that is read at `now`.
+template <class Lanes, std::size_t Bytes>
+[[gnu::always_inline]] inline void prefetch_group(const void* now) {
+#pragma GCC unroll 2
+  for (std::size_t line = 0; line < Bytes; line += 64) {
+    __builtin_prefetch(static_cast<const std::byte*>(now) + prefetch_bytes + line);
+  }
+}
+
 template <class Lanes>
 struct adamw_vectors {
   using real = typename Lanes::real;
@@ -63,12 +77,18 @@ void adamw_fp32_groups(const adamw_factors& factors, const state_arrays& state) 
   auto* variance = reinterpret_cast<float*>(state.variance);
   const auto* gradient = reinterpret_cast<const float*>(state.gradient);
   const std::size_t count = state.count;
-  for (std::size_t i = 0; i < count; i += Lanes::width) {
-    const real p = real::load_unaligned(weights + i);
-    adamw
-        .step(p, momentum + i, variance + i, Lanes::load_wide(gradient + i),
-              Lanes::load_wide(gradient + i + Lanes::wide_width))
-        .store_unaligned(weights + i);
+  for (std::size_t group = 0; group < count; group += group_elements) {
+    prefetch_group<Lanes, 4 * group_elements>(weights + group);
+    prefetch_group<Lanes, 4 * group_elements>(momentum + group);
+    prefetch_group<Lanes, 4 * group_elements>(variance + group);
+    prefetch_group<Lanes, 4 * group_elements>(gradient + group);
+#pragma GCC unroll 2
+    for (std::size_t i = group; i < group + group_elements; i += Lanes::width) {
+      const real p = real::load_unaligned(weights + i);
+      const auto g_low = Lanes::load_wide(gradient + i);
+      const auto g_high = Lanes::load_wide(gradient + i + Lanes::wide_width);
+      adamw.step(p, momentum + i, variance + i, g_low, g_high).store_unaligned(weights + i);
+    }
   }
 }
 
@@ -82,24 +102,31 @@ bool adamw_exact_groups(const adamw_factors& factors, const state_arrays& state)
   auto* momentum = reinterpret_cast<float*>(arrays.momentum);
   auto* variance = reinterpret_cast<float*>(arrays.variance);
   typename Lanes::flags overflow{};
-  // Two vectors of fp32 a turn: one of 16-bit halves.
-  for (std::size_t i = 0; i < arrays.count; i += 2 * Lanes::width) {
-    const halves gradient = Lanes::load_halves(arrays.gradient + 2 * i);
-    real p[2];
-    Lanes::join(Lanes::load_halves(arrays.weights + 2 * i),
-                Lanes::load_halves(arrays.residual + 2 * i), p);
-    const real g[2] = {Lanes::widen_bf16_low(gradient), Lanes::widen_bf16_high(gradient)};
+  for (std::size_t group = 0; group < arrays.count; group += group_elements) {
+    prefetch_group<Lanes, 2 * group_elements>(arrays.weights + 2 * group);
+    prefetch_group<Lanes, 2 * group_elements>(arrays.residual + 2 * group);
+    prefetch_group<Lanes, 2 * group_elements>(arrays.gradient + 2 * group);
+    prefetch_group<Lanes, 4 * group_elements>(momentum + group);
+    prefetch_group<Lanes, 4 * group_elements>(variance + group);
+    // Two vectors of fp32 a turn: one of 16-bit halves.
+    for (std::size_t i = group; i < group + group_elements; i += 2 * Lanes::width) {
+      const halves gradient = Lanes::load_halves(arrays.gradient + 2 * i);
+      real p[2];
+      Lanes::join(Lanes::load_halves(arrays.weights + 2 * i),
+                  Lanes::load_halves(arrays.residual + 2 * i), p);
+      const real g[2] = {Lanes::widen_bf16_low(gradient), Lanes::widen_bf16_high(gradient)};
 #pragma GCC unroll 2
-    for (std::size_t half = 0; half < 2; ++half) {
-      const std::size_t at = i + half * Lanes::width;
-      p[half] = adamw.step(p[half], momentum + at, variance + at, Lanes::widen_low(g[half]),
-                           Lanes::widen_high(g[half]));
+      for (std::size_t half = 0; half < 2; ++half) {
+        const std::size_t at = i + half * Lanes::width;
+        p[half] = adamw.step(p[half], momentum + at, variance + at, Lanes::widen_low(g[half]),
+                             Lanes::widen_high(g[half]));
+      }
+      const halves residual = Lanes::low_halves(p[0], p[1]);
+      const halves weights = Lanes::round_halves(p[0], p[1], residual);
+      Lanes::note_weight_overflow(overflow, weights, residual);
+      Lanes::store_halves(arrays.weights + 2 * i, weights);
+      Lanes::store_halves(arrays.residual + 2 * i, residual);
     }
-    const halves residual = Lanes::low_halves(p[0], p[1]);
-    const halves weights = Lanes::round_halves(p[0], p[1], residual);
-    Lanes::note_weight_overflow(overflow, weights, residual);
-    Lanes::store_halves(arrays.weights + 2 * i, weights);
-    Lanes::store_halves(arrays.residual + 2 * i, residual);
   }
   return Lanes::any(overflow);
 }

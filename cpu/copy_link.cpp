@@ -3,7 +3,7 @@
 #include <atomic>
 #include <ballast/assert.hpp>
 #include <cpu/copy_link.hpp>
-#include <cstring>
+#include <cpu/large_copy.hpp>
 
 namespace ballast::cpu {
 
@@ -25,7 +25,7 @@ class copy_state final : public transfer_state {
 
   void run() {
     const auto begin = std::chrono::steady_clock::now();
-    if (!from_.empty()) std::memcpy(to_.data(), from_.data(), to_.size());
+    large_copy(to_, from_);
     const nanoseconds taken = std::chrono::steady_clock::now() - begin;
     {
       const std::lock_guard lock(counters_->mutex);

@@ -31,7 +31,7 @@ struct device_maker {
 class device_conformance : public ::testing::TestWithParam<device_maker> {
  protected:
   using buffer = std::vector<std::byte>;
-  static constexpr bytes capacity{std::uint64_t{8} << 20};
+  static constexpr bytes capacity{std::uint64_t{16} << 20};
 
   void SetUp() override {
     auto made = GetParam().make(capacity);
@@ -193,7 +193,7 @@ TEST_P(device_conformance, tells_by_poll_what_wait_tells) {
 }
 
 TEST_P(device_conformance, leaves_a_buffer_alone_once_its_completion_has_run) {
-  const auto memory = allocate({4 << 20});
+  const auto memory = allocate({6 << 20});
   buffer source = pattern(memory.size(), 1);
   const buffer original = source;
   const completion spoil = {[](void* context, const status&) {

@@ -1,6 +1,7 @@
 // Does the host device pass what every device promises, and reuse its transfer states?
 #include <cpu/copy_link.hpp>
 #include <cpu/host_device.hpp>
+#include <cpu/large_copy.hpp>
 
 #include "tests/conformance/device_conformance.hpp"
 
@@ -31,6 +32,25 @@ TEST(host_device, updates_in_place_what_was_uploaded) {
   device->updates().accumulate({reinterpret_cast<float*>(memory.data()), 100}, values, {});
   ASSERT_TRUE(device->download().submit({address_of(memory), source}).wait());
   EXPECT_EQ(values[99], 2.0f);
+}
+
+TEST(large_copy, copies_every_byte_and_no_other_at_any_alignment) {
+  constexpr std::size_t most = cpu::streamed_from_bytes + 512;
+  std::vector<std::byte> from(most);
+  for (std::size_t i = 0; i < most; ++i)
+    from[i] = static_cast<std::byte>((i * 31 + (i >> 9)) & 0xFF);
+  for (const std::size_t size : {cpu::streamed_from_bytes - 1, cpu::streamed_from_bytes,
+                                 cpu::streamed_from_bytes + 1, cpu::streamed_from_bytes + 100}) {
+    for (const std::size_t offset : {0, 1, 63, 64, 77}) {
+      std::vector<std::byte> to(most, std::byte{0xEE});
+      cpu::large_copy(std::span(to).subspan(offset, size),
+                      std::span(from).subspan(offset / 2, size));
+      EXPECT_EQ(std::memcmp(to.data() + offset, from.data() + offset / 2, size), 0);
+      const auto untouched = [](std::byte b) { return b == std::byte{0xEE}; };
+      EXPECT_TRUE(std::ranges::all_of(std::span(to).first(offset), untouched));
+      EXPECT_TRUE(std::ranges::all_of(std::span(to).subspan(offset + size), untouched));
+    }
+  }
 }
 
 TEST(copy_thread, needs_as_many_states_as_were_in_flight_at_once) {
