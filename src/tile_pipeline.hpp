@@ -1,10 +1,8 @@
 // Tiles past a worker: read from NVMe, worked on, written back, as one oneTBB flow graph.
 //
-//   begin --> read --> work --> write --> begin     a carrier (a staging buffer) goes round; it
-//   takes
-//                                                   the next tile at `begin`, so memory and the
-//                                                   number of transfers under way are bounded by
-//                                                   construction
+//   begin --> read --> work --> write --> begin     a carrier (a staging buffer) goes round and takes
+//                                                   the next tile at `begin`: memory and transfers
+//                                                   under way are bounded by construction
 //   direct --> work                                 tiles in memory need no carrier
 //
 // Reads, work and writes of different tiles overlap. No worker ever blocks on a transfer: a

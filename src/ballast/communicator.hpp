@@ -25,11 +25,11 @@ class communicator {
 
   /// Sums every rank's `whole` and leaves this rank's shard of the sum in `shard`.
   ///
-  /// Why:     ordered reduction: ascending ranks, in fp32, rounded once, so that bits do not depend
-  /// on
-  ///          the backend
+  /// Why:     ordered reduction: ascending ranks, in fp32, rounded once, so that bits do not
+  ///          depend on the backend
   /// Shapes:  whole[size() * s], shard[s] elements of `type`; shard may lie inside whole at its
-  /// place Errors:  communicator_failure names the peer
+  ///          place
+  /// Errors:  communicator_failure names the peer
   virtual status reduce_scatter(std::span<std::byte> whole, std::span<std::byte> shard, dtype type,
                                 collective_tag tag, stream_ref stream) = 0;
 

@@ -15,8 +15,9 @@ constexpr bytes size_of(dtype type) { return {type == dtype::f32 ? 4u : 2u}; }
 /// How weights and optimizer state of one element are stored.
 ///
 /// fp32:  weights f32; momentum f32, variance f32
-/// exact: weights bf16, residual i16 (together the fp32 master, lossless); momentum f32, variance
-/// f32 fp16, bf16, int8: refused at seal() until their kernels exist
+/// exact: weights bf16, residual i16 (together the fp32 master, lossless); momentum f32,
+///        variance f32
+/// fp16, bf16, int8: refused at seal() until their kernels exist
 enum class encoding : std::uint8_t { fp32, exact, fp16, bf16, int8 };
 
 /// Bytes of one element in each array of a tile's state, in the order in which they are stored.

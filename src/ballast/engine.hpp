@@ -3,8 +3,8 @@
 //
 //   ballast::engine engine(model, ballast::make_backends());
 //   engine.reserve(place::device, activations);          // before seal, optional
-//   auto plan = engine.seal(config);                      // sizes, allocates, initialises, or says
-//   why not for each step:
+//   auto plan = engine.seal(config);             // sizes, allocates, initialises, or says why not
+//   for each step:
 //     engine.begin_pass("train");
 //     forward:  auto weights = engine.fetch(layer);  ...compute...
 //     backward: auto weights = engine.fetch(layer);
@@ -47,7 +47,6 @@ class engine {
   engine& operator=(const engine&) = delete;
 
   // Before seal
-  // -------------------------------------------------------------------------------------
 
   /// Sets bytes of a place's budget aside for the caller's allocate().
   void reserve(place where, bytes size);
@@ -63,7 +62,6 @@ class engine {
   result<plan> seal(const engine_config& config);
 
   // Memory
-  // ------------------------------------------------------------------------------------------
 
   /// A piece of what was reserved in `where` (device or host), zero-filled.
   ///
@@ -78,7 +76,6 @@ class engine {
                          stream_ref stream = {});
 
   // A step
-  // ------------------------------------------------------------------------------------------
 
   /// Names the order that the following fetches belong to ("train", "evaluate", "generate"): each
   /// pass's order is recorded and followed on its own.
@@ -96,19 +93,16 @@ class engine {
   /// Adds a layer's gradient to the step's. `last`: it is complete; a further push is an error.
   ///
   /// Errors: wrong_order for a push after the last, or for a second push where neither the layer
-  /// nor
-  ///         engine_config::several_pushes provides for one
+  ///         nor engine_config::several_pushes provides for one
   status push_gradients(gradient_lease gradient, bool last, stream_ref stream = {});
 
   /// Global norm, clipping, the update of every tile, and the new generation.
   ///
   /// Errors: wrong_order while leases are held or a trainable layer has no gradient;
-  /// weight_overflow;
-  ///         io_failure, corrupted, no_space
+  ///         weight_overflow; io_failure, corrupted, no_space
   result<step_report> step(const step_options& options);
 
   // State
-  // -------------------------------------------------------------------------------------------
 
   /// Reads a run of a parameter's state as fp32, from wherever it rests. Not while leases are held.
   status read(parameter_id which, state_part part, elements first, std::span<float> values);
@@ -123,7 +117,6 @@ class engine {
   result<std::vector<std::byte>> load(const std::string& directory);
 
   // What it is made of
-  // ------------------------------------------------------------------------------
 
   const model& declared() const { return model_; }
   /// Predicts what a step of these visits moves over each link, once its order is known.

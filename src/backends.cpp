@@ -1,0 +1,56 @@
+// The one file that builds concrete parts from a configuration.
+#include <ballast/backends.hpp>
+
+#include "comm/one_rank.hpp"
+#include "cpu/host_device.hpp"
+#include "cpu/huge_page_region.hpp"
+#include "cpu/update_backend.hpp"
+#include "gpu/cuda_device.hpp"
+#include "nvme/nvme_store.hpp"
+
+namespace ballast {
+namespace {
+
+class machine_backends final : public backends {
+ public:
+  result<std::unique_ptr<device>> make_device(const engine_config& config,
+                                              bytes capacity) override {
+    if (config.device == device_kind::cuda) {
+      return gpu::make_cuda_device(capacity);
+    }
+    return cpu::make_host_device(capacity, config.isa);
+  }
+
+  result<std::unique_ptr<memory_region>> make_host_region(bytes size) override {
+    return cpu::make_huge_page_region(size);
+  }
+
+  result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
+                                            std::uint32_t slices) override {
+    return nvme::make_store({.directory = config.nvme_directory.value_or(""),
+                             .size = size,
+                             .slices = slices,
+                             .time = clock_,
+                             .backend = config.io,
+                             .deadline = std::chrono::seconds(config.io_deadline_seconds)});
+  }
+
+  result<std::unique_ptr<communicator>> make_communicator(const engine_config&) override {
+    return comm::make_one_rank_communicator();
+  }
+
+  result<std::unique_ptr<update_backend>> make_updates(const engine_config& config) override {
+    return cpu::make_update_backend(config.isa);
+  }
+
+  const clock& time() const override { return clock_; }
+
+ private:
+  steady_clock clock_;
+};
+
+}  // namespace
+
+std::unique_ptr<backends> make_backends() { return std::make_unique<machine_backends>(); }
+
+}  // namespace ballast

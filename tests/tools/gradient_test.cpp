@@ -1,0 +1,144 @@
+// The trainer's gradients against central differences of an independent forward pass in double, every
+// parameter of the model, and what must not change them: cuts, threads, recomputation.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cstring>
+
+#include "tests/tools/reference_gpt.hpp"
+#include "tests/tools/small_gpt.hpp"
+
+namespace ballast::tools {
+namespace {
+
+reference_shape shape_of(const small_gpt& of) {
+  return {of.config.vocabulary, of.config.layers, of.config.heads, of.config.width,
+          of.batch.tokens};
+}
+
+reference_weights weights_of(const small_gpt& of) {
+  reference_weights all;
+  for (std::uint32_t index = 0; index < of.model.declared.parameters().size(); ++index) {
+    const std::vector<float> values = of.weights({index});
+    all[of.model.declared.at(parameter_id{index}).name] = {values.begin(), values.end()};
+  }
+  return all;
+}
+
+/// A few elements of a parameter, spread by a counter; for wte also rows no input names.
+std::vector<std::size_t> chosen(const parameter& of) {
+  std::vector<std::size_t> picks;
+  for (std::uint64_t i = 0; i < 12; ++i) picks.push_back(random_index(9, i, of.count.value));
+  return picks;
+}
+
+TEST(Gradient, EqualsCentralDifferencesOfEveryParameter) {
+  gpt_config config = small_gpt::odd_config();
+  config.vocabulary = 83;
+  config.width = 36;
+  small_gpt small(config, {.micro_batches = 1, .sequences = 2, .tokens = 19});
+  const double loss = small.train();
+  const reference_shape shape = shape_of(small);
+  reference_weights weights = weights_of(small);
+  EXPECT_NEAR(loss, reference_loss(shape, weights, small.inputs, small.targets), 1e-5);
+
+  for (std::uint32_t index = 0; index < small.model.declared.parameters().size(); ++index) {
+    const parameter& of = small.model.declared.at(parameter_id{index});
+    const std::span<const float> ours = small.state.gradient({index});
+    std::vector<double>& values = weights[of.name];
+    double difference = 0;
+    double size = 0;
+    for (const std::size_t pick : chosen(of)) {
+      const double step = 1e-5;
+      const double before = values[pick];
+      values[pick] = before + step;
+      const double above = reference_loss(shape, weights, small.inputs, small.targets);
+      values[pick] = before - step;
+      const double below = reference_loss(shape, weights, small.inputs, small.targets);
+      values[pick] = before;
+      const double expected = (above - below) / (2 * step);
+      difference += std::pow(static_cast<double>(ours[pick]) - expected, 2);
+      size += expected * expected;
+    }
+    EXPECT_LT(std::sqrt(difference), 1e-3 * std::sqrt(size)) << of.name;
+    EXPECT_GT(size, 0) << of.name;
+  }
+}
+
+TEST(Gradient, OfMicroBatchesEqualsThatOfOneBatch) {
+  small_gpt whole(small_gpt::odd_config(), {.micro_batches = 1, .sequences = 6, .tokens = 37});
+  small_gpt cut(small_gpt::odd_config(), {.micro_batches = 3, .sequences = 2, .tokens = 37});
+  EXPECT_NEAR(whole.train(), cut.train(), 1e-6);
+  for (std::uint32_t index = 0; index < whole.model.declared.parameters().size(); ++index) {
+    EXPECT_LT(relative_error(cut.gradient({index}), whole.gradient({index})), 1e-6)
+        << whole.model.declared.at(parameter_id{index}).name;
+  }
+}
+
+TEST(Gradient, OfLogitChunksEqualsThatOfAllRowsAtOnce) {
+  batch_shape chunked = small_gpt::odd_batch();
+  chunked.logit_rows = 40;  // of 111: the largest divisor is 37
+  small_gpt whole;
+  small_gpt cut(small_gpt::odd_config(), chunked);
+  EXPECT_NEAR(whole.train(), cut.train(), 1e-6);
+  EXPECT_LT(cut.passes->activation_bytes(), whole.passes->activation_bytes());
+  EXPECT_LT(relative_error(cut.gradient(cut.model.token_embedding),
+                           whole.gradient(whole.model.token_embedding)),
+            1e-6);
+}
+
+class EachEncoding : public testing::TestWithParam<encoding> {};
+INSTANTIATE_TEST_SUITE_P(Gradient, EachEncoding, testing::Values(encoding::fp32, encoding::exact),
+                         [](const auto& of) { return std::string(to_string(of.param)); });
+
+TEST_P(EachEncoding, HasTheSameBitsOnAnyNumberOfThreads) {
+  const gpt_config config{.vocabulary = 300,
+                          .context = 80,
+                          .layers = 2,
+                          .heads = 4,
+                          .width = 256,
+                          .compute = GetParam()};
+  batch_shape batch{.micro_batches = 2, .sequences = 2, .tokens = 80, .threads = 1};
+  small_gpt one(config, batch);
+  const double loss = one.train();
+  for (const std::uint32_t threads : {1u, 2u, 5u}) {
+    batch.threads = threads;
+    small_gpt other(config, batch);
+    EXPECT_EQ(other.train(), loss) << threads;
+    EXPECT_EQ(other.gradients(), one.gradients()) << threads;
+  }
+}
+
+TEST_P(EachEncoding, HasTheSameBitsWithActivationsKeptOrRecomputed) {
+  const gpt_config config = small_gpt::odd_config(GetParam());
+  batch_shape batch{.micro_batches = 2, .sequences = 2, .tokens = 37};
+  small_gpt recomputed(config, batch);
+  batch.keep_activations = true;
+  small_gpt kept(config, batch);
+  EXPECT_LT(recomputed.passes->activation_bytes(), kept.passes->activation_bytes());
+  EXPECT_EQ(recomputed.train(), kept.train());
+  EXPECT_EQ(recomputed.gradients(), kept.gradients());
+}
+
+TEST(Gradient, InBf16IsNearThatInFp32) {
+  small_gpt narrow(small_gpt::odd_config(encoding::exact));
+  small_gpt wide;
+  for (std::uint32_t index = 0; index < wide.model.declared.parameters().size(); ++index) {
+    const std::span<const std::byte> stored = narrow.state.weights({index});
+    std::vector<float> rounded;
+    for (std::size_t i = 0; i < stored.size(); i += sizeof(bfloat16)) {
+      std::uint32_t bits = 0;
+      std::memcpy(reinterpret_cast<std::byte*>(&bits) + 2, stored.data() + i, 2);
+      rounded.push_back(std::bit_cast<float>(bits));
+    }
+    wide.state.set_weights({index}, rounded);
+  }
+  EXPECT_NEAR(narrow.train(), wide.train(), 2e-3);
+  for (std::uint32_t index = 0; index < wide.model.declared.parameters().size(); ++index) {
+    EXPECT_LT(relative_error(narrow.gradient({index}), wide.gradient({index})), 0.03)
+        << wide.model.declared.at(parameter_id{index}).name;
+  }
+}
+
+}  // namespace
+}  // namespace ballast::tools

@@ -1,0 +1,107 @@
+#include "tools/doctor/checks.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <ballast/backends.hpp>
+#include <fstream>
+#include <thread>
+
+#include "comm/ranks.hpp"
+#include "cpu/update_backend.hpp"
+#include "tools/command/size_text.hpp"
+
+namespace ballast::tools {
+namespace {
+
+using namespace literals;
+
+std::string first_line(const std::string& file) {
+  std::ifstream from(file);
+  std::string line;
+  std::getline(from, line);
+  return line;
+}
+
+finding_line processor() {
+  const bool wide = cpu::supports(instruction_set::avx512);
+  return {"processor", wide,
+          fmt::format("{} cores, optimizer kernels: {}", std::thread::hardware_concurrency(),
+                      wide ? "avx512" : "baseline"),
+          wide ? "" : "nothing to do: results are the same, the update is slower"};
+}
+
+finding_line memory() {
+  struct sysinfo machine {};
+  sysinfo(&machine);
+  const bytes total{std::uint64_t{machine.totalram} * machine.mem_unit};
+  return {"memory", true, fmt::format("{} of RAM", rounded_size(total)), ""};
+}
+
+finding_line huge_pages() {
+  const auto region = make_backends()->make_host_region(8_MiB);
+  const std::string backing = region ? (*region)->backing() : region.error().message;
+  const bool good = backing == "2 MiB pages";
+  return {"2 MiB pages", good,
+          fmt::format("8 MiB asked for: {}; transparent_hugepage: {}", backing,
+                      first_line("/sys/kernel/mm/transparent_hugepage/enabled")),
+          good ? "" : "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"};
+}
+
+finding_line limit(const char* name, __rlimit_resource which, std::uint64_t wanted,
+                   const char* unit, const char* remedy) {
+  struct rlimit now {};
+  getrlimit(which, &now);
+  const bool good = now.rlim_cur == RLIM_INFINITY || now.rlim_cur >= wanted;
+  const std::string value =
+      now.rlim_cur == RLIM_INFINITY ? "unlimited" : fmt::format("{} {}", now.rlim_cur, unit);
+  return {name, good, value, good ? "" : remedy};
+}
+
+finding_line disk(const std::string& directory) {
+  engine_config config;
+  config.nvme_directory = directory;
+  auto parts = make_backends();
+  const auto opened = parts->make_store(config, 1_MiB, 1);
+  if (!opened) {
+    return {"disk", false, opened.error().message, "choose another folder with --nvme DIR"};
+  }
+  const std::string found = (*opened)->description();
+  const bool good =
+      found.find("io_uring") != std::string::npos && found.find("O_DIRECT") != std::string::npos;
+  return {"disk", good, found,
+          good ? "" : "sysctl kernel.io_uring_disabled=0, or a folder on ext4 or xfs"};
+}
+
+finding_line gpu() {
+  engine_config config;
+  config.device = device_kind::cuda;
+  auto parts = make_backends();
+  const auto opened = parts->make_device(config, 1_MiB);
+  return {"gpu", static_cast<bool>(opened),
+          opened ? std::string((*opened)->name()) : opened.error().message,
+          opened ? "" : "the host device stands in: --device host"};
+}
+
+finding_line mpi() {
+  const auto made = comm::make_mpi_communicator();
+  return {"mpi", static_cast<bool>(made), made ? "available" : made.error().message,
+          made ? "" : "one rank works without it"};
+}
+
+}  // namespace
+
+std::vector<finding_line> examine(const std::string& directory) {
+  return {processor(),
+          memory(),
+          huge_pages(),
+          limit("locked memory", RLIMIT_MEMLOCK, (64_MiB).value, "bytes", "ulimit -l unlimited"),
+          limit("open files", RLIMIT_NOFILE, 256, "files", "ulimit -n 1024"),
+          disk(directory),
+          gpu(),
+          mpi()};
+}
+
+}  // namespace ballast::tools

@@ -1,0 +1,128 @@
+#include "tools/engine_settings.hpp"
+
+#include <fmt/format.h>
+
+#include "tools/command/directory_budget.hpp"
+#include "tools/command/size_text.hpp"
+
+namespace ballast::tools {
+namespace {
+
+/// "--nvme DIR[:SIZE]" sets the folder and, where given, the size.
+option nvme_option(engine_config& config) {
+  option nvme;
+  nvme.name = "nvme";
+  nvme.kind = option_kind::text;
+  nvme.value = "DIR[:SIZE]";
+  nvme.preset = "nothing rests on disk";
+  nvme.help = "folder for optimizer state that fits nowhere else, and how much of it may be used";
+  nvme.set = [&config](const std::vector<std::string>& given) -> status {
+    const auto parsed = parse_directory_budget(given.back());
+    if (!parsed) {
+      return parsed.error();
+    }
+    config.nvme_directory = parsed->directory;
+    config.nvme_size = parsed->size;
+    return {};
+  };
+  nvme.show = [&config]() -> nlohmann::ordered_json {
+    return config.nvme_directory ? nlohmann::ordered_json(*config.nvme_directory)
+                                 : nlohmann::ordered_json();
+  };
+  return nvme;
+}
+
+/// "--placement DEVICE,HOST": fractions of the tiles; the rest goes to NVMe.
+option placement_option(engine_config& config) {
+  option placement;
+  placement.name = "placement";
+  placement.kind = option_kind::text;
+  placement.value = "DEVICE,HOST";
+  placement.preset = "device first, then host, then NVMe, as the budgets allow";
+  placement.help = "fractions of the tiles whose state is forced there; the rest goes to NVMe";
+  placement.set = [&config](const std::vector<std::string>& given) -> status {
+    const std::string& text = given.back();
+    const std::size_t comma = text.find(',');
+    const auto device = parse_real(text.substr(0, comma), {0, 1});
+    const auto host = parse_real(comma == std::string::npos ? "" : text.substr(comma + 1), {0, 1});
+    if (!device || !host) {
+      return failure{errc::invalid_argument,
+                     fmt::format("\"{}\" is not two fractions in [0, 1], as in 0.25,0.5", text)};
+    }
+    config.placement = forced_placement{*device, *host};
+    return {};
+  };
+  placement.show = [&config]() -> nlohmann::ordered_json {
+    return config.placement ? nlohmann::ordered_json(fmt::format("{},{}", config.placement->device,
+                                                                 config.placement->host))
+                            : nlohmann::ordered_json();
+  };
+  return placement;
+}
+
+}  // namespace
+
+void add_engine_options(option_set& options, engine_config& config) {
+  options.section("Budgets");
+  options.size("device-memory", config.device_memory, "as much as the plan wants",
+               "hard cap on the device's memory, activations included");
+  options.size("host-memory", config.host_memory, "as much as the plan wants",
+               "hard cap on the engine's host memory");
+  options.add(nvme_option(config));
+  options.add(placement_option(config));
+
+  options.section("Engine");
+  options.count("tile-elements", config.tile_elements,
+                "elements of a tile, the unit of movement; a multiple of 4096");
+  options.whole("pipeline-depth", config.pipeline_depth, {1, 1024},
+                "tiles under way between NVMe and the optimizer");
+  options.whole("layer-slots", config.layer_slots, {1, 1024},
+                "layers whose weights are on the device at once");
+  options.whole("gradient-slots", config.gradient_slots, {1, 1024},
+                "layers whose gradient is on the device at once");
+  options.whole("threads", config.threads, {0, 1024}, "engine threads; 0: one a core");
+  options.flag("several-pushes", config.several_pushes,
+               "keep fp32 sums, so that a layer's gradient may come in several pushes");
+  options.choice<io_backend>(
+      "io", config.io,
+      {{"auto", io_backend::automatic}, {"uring", io_backend::uring}, {"posix", io_backend::posix}},
+      "what moves bytes to and from disk");
+  options.choice<device_kind>(
+      "device", config.device,
+      {{"auto", device_kind::automatic}, {"host", device_kind::host}, {"cuda", device_kind::cuda}},
+      "where the model is computed");
+  options.choice<instruction_set>("isa", config.isa,
+                                  {{"auto", instruction_set::automatic},
+                                   {"baseline", instruction_set::baseline},
+                                   {"avx512", instruction_set::avx512}},
+                                  "instruction set of the optimizer's kernels");
+  options.whole("io-deadline", config.io_deadline_seconds, {1, 86400},
+                "seconds after which an I/O is reported as late");
+}
+
+std::string plan_table(const plan& summary) {
+  std::string text =
+      fmt::format("{:<8} {:<28} {:>12} {:>12}\n", "place", "consumer", "size", "budget");
+  for (const place where : {place::device, place::host, place::nvme}) {
+    const bytes total = summary.total(where);
+    if (total.value == 0) {
+      continue;
+    }
+    for (const consumer& each : summary.consumers) {
+      if (each.where == where) {
+        text += fmt::format("{:<8} {:<28} {:>12}\n", to_string(where), each.name,
+                            rounded_size(each.size));
+      }
+    }
+    const auto budget = summary.budgets[static_cast<std::size_t>(where)];
+    text += fmt::format("{:<8} {:<28} {:>12} {:>12}\n", to_string(where), "= together",
+                        rounded_size(total), budget ? rounded_size(*budget) : "none");
+  }
+  const auto tiles = [&](place where) { return summary.tiles[static_cast<std::size_t>(where)]; };
+  text += fmt::format("{} parameters, {} of state; optimizer tiles on device/host/nvme: {}/{}/{}\n",
+                      summary.parameters.value, rounded_size(summary.state), tiles(place::device),
+                      tiles(place::host), tiles(place::nvme));
+  return text;
+}
+
+}  // namespace ballast::tools

@@ -1,0 +1,223 @@
+#include "tools/prove/resident_state.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "cpu/adamw_reference.hpp"
+
+namespace ballast::tools {
+namespace {
+
+namespace reference = cpu::reference;
+
+constexpr std::size_t aligned(std::size_t n, std::size_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
+
+std::size_t weight_bytes(encoding stored) { return stored == encoding::fp32 ? 4 : 2; }
+
+class plain_weights final : public weights_view {
+ public:
+  std::map<std::uint32_t, std::span<const std::byte>> by_parameter;
+  std::span<const std::byte> weights(parameter_id which) const override {
+    return by_parameter.at(which.value);
+  }
+};
+
+class plain_gradients final : public gradients_view {
+ public:
+  layer_id layer;
+  std::map<std::uint32_t, std::vector<float>> by_parameter;
+  std::span<float> gradient(parameter_id which) override { return by_parameter.at(which.value); }
+};
+
+std::vector<parameter_id> own_and_tied(const layer& from) {
+  std::vector<parameter_id> all = from.parameters;
+  all.insert(all.end(), from.tied.begin(), from.tied.end());
+  return all;
+}
+
+}  // namespace
+
+resident_state::resident_state(const model& declared)
+    : declared_(declared), layers_(declared.layers().size()) {
+  for (std::uint32_t i = 0; i < layers_.size(); ++i) {
+    place_layer({i});
+    fill_layer({i});
+  }
+}
+
+void resident_state::place_layer(layer_id which) {
+  flat_layer& flat = layers_[which.value];
+  std::size_t next = 0;
+  for (const parameter_id each : declared_.at(which).parameters) {
+    const std::size_t count = declared_.at(each).count.value;
+    places_[each.value] = {which.value, next, count, flat.pushed.size()};
+    flat.stored = declared_.at(each).options.stored;
+    flat.pushed.push_back(false);
+    next = aligned(next + count, 128);
+  }
+  flat.size = aligned(next, 4096);
+  flat.weights.resize(flat.size * weight_bytes(flat.stored));
+  flat.rounded.resize(flat.weights.size());
+  flat.residual.resize(flat.stored == encoding::exact ? flat.size * 2 : 0);
+  flat.momentum.resize(flat.size);
+  flat.variance.resize(flat.size);
+  flat.gradient.resize(flat.size);
+}
+
+void resident_state::fill_layer(layer_id which) {
+  flat_layer& flat = layers_[which.value];
+  std::vector<float> master(flat.size);
+  for (const parameter_id each : declared_.at(which).parameters) {
+    const flat_place& at = places_.at(each.value);
+    if (const initializer& init = declared_.at(each).options.init) {
+      init({{0}, {at.count}}, std::span(master).subspan(at.offset, at.count));
+    }
+  }
+  std::uint32_t findings = found_nothing;
+  reference::encode_master(flat.stored, master, view_of(flat, 0, flat.size), findings);
+  require(findings == found_nothing, "initial values have finite weights");
+}
+
+state_view resident_state::view_of(flat_layer& layer, std::size_t offset, std::size_t count) {
+  const std::size_t width = weight_bytes(layer.stored);
+  const auto bytes_at = [&](std::vector<float>& array) {
+    return reinterpret_cast<std::byte*>(array.data() + offset);
+  };
+  return {.weights = layer.weights.data() + offset * width,
+          .residual = layer.residual.empty() ? nullptr : layer.residual.data() + offset * 2,
+          .momentum = bytes_at(layer.momentum),
+          .variance = bytes_at(layer.variance),
+          .gradient = layer.rounded.data() + offset * width,
+          .count = {count}};
+}
+
+void resident_state::begin_pass(std::string_view) {}
+
+result<std::unique_ptr<weights_view>> resident_state::fetch(layer_id which) {
+  auto view = std::make_unique<plain_weights>();
+  for (const parameter_id each : own_and_tied(declared_.at(which))) {
+    const flat_place& at = places_.at(each.value);
+    const flat_layer& home = layers_[at.layer];
+    const std::size_t width = weight_bytes(home.stored);
+    view->by_parameter[each.value] =
+        std::span(home.weights).subspan(at.offset * width, at.count * width);
+  }
+  return std::unique_ptr<weights_view>(std::move(view));
+}
+
+result<std::unique_ptr<gradients_view>> resident_state::gradients(layer_id which) {
+  auto view = std::make_unique<plain_gradients>();
+  view->layer = which;
+  for (const parameter_id each : own_and_tied(declared_.at(which))) {
+    view->by_parameter[each.value].resize(declared_.at(each).count.value);
+  }
+  return std::unique_ptr<gradients_view>(std::move(view));
+}
+
+status resident_state::push(std::unique_ptr<gradients_view> gradients, bool) {
+  auto& view = dynamic_cast<plain_gradients&>(*gradients);
+  for (const auto& [which, values] : view.by_parameter) {
+    if (!declared_.at(parameter_id{which}).options.trainable) {
+      continue;
+    }
+    const flat_place& at = places_.at(which);
+    flat_layer& home = layers_[at.layer];
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      float& sum = home.gradient[at.offset + i];
+      sum = home.pushed[at.index] ? sum + values[i] : values[i];
+    }
+    home.pushed[at.index] = true;
+  }
+  return {};
+}
+
+/// Rounds every layer's sum to the compute type; the sum of squares, block by block in index order.
+double resident_state::round_gradients(bool& finite) {
+  double total = 0;
+  for (flat_layer& each : layers_) {
+    if (std::ranges::none_of(each.pushed, [](bool pushed) { return pushed; })) {
+      continue;
+    }
+    std::vector<double> sums(each.size / 4096);
+    std::uint32_t findings = found_nothing;
+    reference::encode_gradient(each.gradient,
+                               each.stored == encoding::fp32 ? dtype::f32 : dtype::bf16,
+                               each.rounded.data(), sums, findings);
+    finite = finite && (findings & found_non_finite_gradient) == 0;
+    for (const double sum : sums) {
+      total += sum;
+    }
+  }
+  return total;
+}
+
+result<step_outcome> resident_state::step(const step_options& options) {
+  bool finite = true;
+  const double norm = std::sqrt(round_gradients(finite));
+  const double clip =
+      options.clip_norm > 0 ? std::min(1.0, options.clip_norm / (norm + 1e-6)) : 1.0;
+  std::uint32_t findings = found_nothing;
+  if (finite) {
+    ++updates_;
+    for (const auto& [which, at] : places_) {
+      const parameter& each = declared_.at(parameter_id{which});
+      if (each.options.trainable) {
+        flat_layer& home = layers_[at.layer];
+        const adamw_scalars scalars = make_adamw_scalars(
+            declared_.groups()[each.options.group.value], options.learning_rate, updates_, clip);
+        reference::update(home.stored, scalars, view_of(home, at.offset, at.count), findings);
+      }
+    }
+  }
+  for (flat_layer& each : layers_) {
+    std::ranges::fill(each.gradient, 0.0F);
+    each.pushed.assign(each.pushed.size(), false);
+  }
+  if ((findings & found_weight_overflow) != 0) {
+    return failure{errc::weight_overflow, "a master value has no finite bf16 weight"};
+  }
+  return step_outcome{norm, !finite};
+}
+
+result<std::span<std::byte>> resident_state::workspace(bytes size) {
+  auto& memory = workspaces_.emplace_back(size.value + 64);
+  const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+  return std::span(memory).subspan(aligned(address, 64) - address, size.value);
+}
+
+status resident_state::read(parameter_id which, state_part part, elements first,
+                            std::span<float> values) {
+  const flat_place& at = places_.at(which.value);
+  flat_layer& home = layers_[at.layer];
+  const std::size_t begin = at.offset + first.value;
+  switch (part) {
+    case state_part::momentum:
+      std::copy_n(home.momentum.begin() + static_cast<std::ptrdiff_t>(begin), values.size(),
+                  values.begin());
+      return {};
+    case state_part::variance:
+      std::copy_n(home.variance.begin() + static_cast<std::ptrdiff_t>(begin), values.size(),
+                  values.begin());
+      return {};
+    case state_part::master:
+      reference::decode_master(home.stored, view_of(home, begin, values.size()), values);
+      return {};
+    case state_part::weights: break;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::byte* weight = home.weights.data() + (begin + i) * weight_bytes(home.stored);
+    if (home.stored == encoding::fp32) {
+      std::memcpy(&values[i], weight, sizeof(float));
+    } else {
+      std::uint16_t bits = 0;
+      std::memcpy(&bits, weight, sizeof bits);
+      values[i] = reference::widen_bf16(bits);
+    }
+  }
+  return {};
+}
+
+}  // namespace ballast::tools

@@ -1,0 +1,40 @@
+// What fixes a GPT-2 model, and what fixes the memory one training step of it computes in.
+// Plain values; check() says in one line what cannot be used.
+#pragma once
+
+#include <ballast/encoding.hpp>
+#include <ballast/result.hpp>
+#include <ballast/update.hpp>
+#include <cstdint>
+
+namespace ballast::tools {
+
+/// The architecture. `compute` is encoding::fp32, or encoding::exact for bf16 weights and products.
+struct gpt_config {
+  std::uint32_t vocabulary = 256;
+  std::uint32_t context = 128;  ///< positions the model knows
+  std::uint32_t layers = 8;
+  std::uint32_t heads = 8;
+  std::uint32_t width = 512;
+  encoding compute = encoding::exact;
+  std::uint64_t seed = 1;  ///< of the initial weights
+  adamw_options optimizer = {.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1};
+};
+
+/// How a step is cut, and how many threads compute it.
+struct batch_shape {
+  std::uint32_t micro_batches = 1;  ///< visited one after the other inside each layer
+  std::uint32_t sequences = 4;      ///< of one micro-batch
+  std::uint32_t tokens = 64;        ///< of one sequence; at most the model's context
+  std::uint32_t threads = 0;        ///< compute threads; 0: one a core
+  bool keep_activations = false;    ///< false: only layer boundaries are kept, backward recomputes
+  std::uint32_t logit_rows = 256;   ///< tokens whose logits exist at once
+
+  std::uint64_t rows() const { return std::uint64_t{sequences} * tokens; }
+  std::uint64_t step_tokens() const { return rows() * micro_batches; }
+};
+
+/// Errors: invalid_argument with the value and what it must be
+status check(const gpt_config& config, const batch_shape& batch);
+
+}  // namespace ballast::tools

@@ -1,0 +1,136 @@
+#include "tools/trainer/trainer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "tools/trainer/counter_random.hpp"
+#include "tools/trainer/language_head.hpp"
+#include "tools/trainer/token_choice.hpp"
+
+namespace ballast::tools {
+
+namespace {
+
+status check_rates(const trainer_options& options) {
+  const learning_rate_schedule& rate = options.learning_rate;
+  if (!std::isfinite(rate.peak) || !std::isfinite(rate.last) || rate.peak < 0 || rate.last < 0) {
+    return failure{errc::invalid_argument,
+                   fmt::format("learning rates must be finite and not negative; they are {} and {}",
+                               rate.peak, rate.last)};
+  }
+  if (!std::isfinite(options.clip_norm) || options.clip_norm < 0) {
+    return failure{errc::invalid_argument,
+                   fmt::format("the clipping norm must be finite and not negative; it is {}",
+                               options.clip_norm)};
+  }
+  return {};
+}
+
+bool printable(char byte) { return (byte >= ' ' && byte <= '~') || byte == '\n' || byte == '\t'; }
+
+}  // namespace
+
+double text_loss::perplexity() const { return std::exp(nats); }
+double text_loss::bits_per_byte() const { return nats / std::numbers::ln2; }
+
+result<std::unique_ptr<trainer>> trainer::make(const trainer_options& options,
+                                               const gpt_model& model, const corpus& text,
+                                               training_state& state) {
+  if (options.model.vocabulary < byte_vocabulary) {
+    return failure{errc::invalid_argument,
+                   fmt::format("text needs a vocabulary of {}; the model's is {}", byte_vocabulary,
+                               options.model.vocabulary)};
+  }
+  if (status usable = check_rates(options); !usable) return usable.error();
+  if (auto first = text.sample(options.data_seed, 0, 0, options.batch.tokens); !first) {
+    return first.error();
+  }
+  result<std::unique_ptr<gpt>> passes = make_gpt(options.model, model, options.batch);
+  if (!passes) return passes.error();
+  if (status done = (*passes)->attach(state); !done) return done.error();
+  return std::unique_ptr<trainer>(new trainer(options, text, state, std::move(*passes)));
+}
+
+trainer::trainer(const trainer_options& options, const corpus& text, training_state& state,
+                 std::unique_ptr<gpt> passes)
+    : options_(options),
+      text_(text),
+      state_(state),
+      gpt_(std::move(passes)),
+      validation_(text.validation_windows(options.batch.tokens, options.validation_windows)),
+      inputs_(options.batch.step_tokens()),
+      targets_(options.batch.step_tokens()) {}
+
+result<step_result> trainer::step(std::uint64_t index) {
+  const std::size_t tokens = options_.batch.tokens;
+  for (std::size_t sequence = 0; sequence * tokens < inputs_.size(); ++sequence) {
+    const result<text_window> window =
+        text_.sample(options_.data_seed, index, sequence, options_.batch.tokens);
+    if (!window) return window.error();
+    fill(*window, std::span(inputs_).subspan(sequence * tokens, tokens),
+         std::span(targets_).subspan(sequence * tokens, tokens));
+  }
+  const result<double> loss = gpt_->train({inputs_, targets_});
+  if (!loss) return loss.error();
+  const double rate = options_.learning_rate.at(index);
+  const result<step_outcome> outcome =
+      state_.step({.learning_rate = rate, .clip_norm = options_.clip_norm});
+  if (!outcome) return outcome.error();
+  return step_result{.loss = *loss,
+                     .gradient_norm = outcome->gradient_norm,
+                     .learning_rate = rate,
+                     .tokens = options_.batch.step_tokens(),
+                     .skipped = outcome->skipped};
+}
+
+result<text_loss> trainer::evaluate() {
+  const std::size_t tokens = options_.batch.tokens;
+  const std::size_t at_once = inputs_.size() / tokens;
+  double sum = 0;
+  std::uint64_t counted = 0;
+  for (std::size_t first = 0; first < validation_.size(); first += at_once) {
+    const std::size_t windows = std::min(at_once, validation_.size() - first);
+    std::ranges::fill(inputs_, 0u);
+    std::ranges::fill(targets_, ignored_target);
+    for (std::size_t i = 0; i < windows; ++i) {
+      counted += fill(validation_[first + i], std::span(inputs_).subspan(i * tokens, tokens),
+                      std::span(targets_).subspan(i * tokens, tokens));
+    }
+    const std::size_t sequences = options_.batch.sequences;
+    const std::size_t used = (windows + sequences - 1) / sequences * sequences * tokens;
+    const result<double> losses =
+        gpt_->evaluate({std::span<const std::uint32_t>(inputs_).first(used),
+                        std::span<const std::uint32_t>(targets_).first(used)});
+    if (!losses) return losses.error();
+    sum += *losses;
+  }
+  return text_loss{sum / static_cast<double>(counted), counted};
+}
+
+result<std::string> trainer::sample(std::string_view prompt, const sample_options& options) {
+  std::vector<std::uint32_t> tokens;
+  for (const char byte : prompt.empty() ? std::string_view("\n") : prompt) {
+    tokens.push_back(static_cast<unsigned char>(byte));
+  }
+  const std::uint64_t key = mixed(options.seed);
+  for (std::size_t made = 0; made < options.tokens; ++made) {
+    const std::size_t seen = std::min<std::size_t>(tokens.size(), options_.batch.tokens);
+    const result<std::span<const float>> logits =
+        gpt_->next_logits(std::span<const std::uint32_t>(tokens).last(seen));
+    if (!logits) return logits.error();
+    // A larger vocabulary's other tokens are no bytes.
+    tokens.push_back(choose_token(logits->first(byte_vocabulary), options.temperature,
+                                  options.top_k, random_uniform(key, made)));
+  }
+  std::string text;
+  for (const std::uint32_t token : tokens) {
+    const char byte = static_cast<char>(token);
+    text.push_back(printable(byte) ? byte : '?');
+  }
+  return text;
+}
+
+}  // namespace ballast::tools
