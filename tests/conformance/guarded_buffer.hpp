@@ -57,7 +57,7 @@ class guarded_buffer {
   }
 
   std::span<std::byte> span() { return {base_ + front_, size_}; }
-  void repoison() { std::fill_n(base_ + front_, size_, poison); }
+  [[gnu::noinline]] void repoison() { std::fill_n(base_ + front_, size_, poison); }
   bool intact() const {
     const auto kept = [](std::byte value) { return value == canary; };
     return std::all_of(base_, base_ + front_, kept) &&

@@ -107,6 +107,20 @@ TEST_P(link_conformance, completes_exactly_once_and_before_wait_returns) {
   }
 }
 
+TEST_P(link_conformance, is_not_over_before_its_completion_has_run) {
+  guarded_buffer buffer(unit());
+  std::atomic<bool> ran = false;
+  const completion slow{[](void* context, const status&) {
+                          std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                          *static_cast<std::atomic<bool>*>(context) = true;
+                        },
+                        &ran};
+  const auto held = rig_->there().submit({.address = at(0), .memory = buffer.span(), .done = slow});
+  while (!held.poll().has_value()) std::this_thread::yield();
+  EXPECT_TRUE(ran);
+  EXPECT_TRUE(held.wait().has_value());
+}
+
 TEST_P(link_conformance, poll_turns_true_without_a_wait) {
   guarded_buffer buffer(unit());
   const auto held = rig_->there().submit({at(0), buffer.span()});
@@ -123,6 +137,26 @@ TEST_P(link_conformance, a_dropped_ticket_cancels_nothing) {
   while (ear.calls == 0) std::this_thread::yield();
   expect_moved(rig_->back(), at(0), in.span());
   EXPECT_EQ(wrong_bytes(in.span(), 9), 0u);
+}
+
+TEST_P(link_conformance, a_completion_may_submit) {
+  struct chain {
+    link& hop;
+    transfer next;
+    std::atomic<int> left;
+  };
+  guarded_buffer buffer(unit());
+  chain links{rig_->there(), {.address = at(0), .memory = buffer.span()}, 100};
+  links.next.done = {[](void* context, const status& outcome) {
+                       auto& self = *static_cast<chain*>(context);
+                       EXPECT_TRUE(outcome.has_value());
+                       if (--self.left > 0) self.hop.submit(self.next);
+                     },
+                     &links};
+  links.hop.submit(links.next);
+  while (links.left != 0) std::this_thread::yield();
+  EXPECT_TRUE(rig_->there().submit({at(0), buffer.span()}).wait().has_value());
+  EXPECT_EQ(links.left, 0);
 }
 
 TEST_P(link_conformance, an_empty_transfer_completes) {

@@ -146,6 +146,9 @@ TEST_P(store_conformance, a_transfer_past_the_end_is_an_error_and_moves_nothing)
   }
   EXPECT_EQ(ear.calls, 8);
   EXPECT_EQ(ear.failures, 8);
+  const auto around =  // its end, in 64 bits, is address 0
+      store_->read().submit({{~std::uint64_t{0} - 4095}, big.span().first(4096)}).wait();
+  EXPECT_FALSE(around.has_value());
   const auto all = big.span();
   EXPECT_TRUE(std::all_of(all.begin(), all.end(), [](std::byte b) { return b == poison; }));
 }

@@ -281,10 +281,10 @@ TEST_F(io_loop_test, reports_what_is_late_once_and_keeps_its_memory) {
   EXPECT_EQ(ear.calls, 0);
   {
     const std::lock_guard hold(mutex);
-    ASSERT_EQ(notes.size(), 1u);
-    EXPECT_NE(notes[0].find("read of 8192 bytes at offset 4096 of fake-1 is 31.0 s old"),
+    EXPECT_EQ(notes.size(), 1u);
+    EXPECT_NE(notes.at(0).find("read of 8192 bytes at offset 4096 of fake-1 is 31.0 s old"),
               std::string::npos)
-        << notes[0];
+        << notes.at(0);
   }
   disk.release();
   EXPECT_TRUE(held.wait().has_value());
@@ -328,11 +328,9 @@ TEST_F(io_loop_test, its_end_waits_for_every_transfer) {
 TEST_F(io_loop_test, allocates_no_state_in_steady_state) {
   start(options());
   guarded_buffer memory(65536, 1);
-  for (int i = 0; i < 10; ++i) ASSERT_TRUE(move(io_op::read, 0, memory.span()).has_value());
-  const std::size_t made = loop->states_made();
-  EXPECT_LE(made, 2u);
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(move(io_op::read, 0, memory.span()).has_value());
-  EXPECT_EQ(loop->states_made(), made);
+  // One under way, and one that the loop is about to let go.
+  EXPECT_LE(loop->states_made(), 2u);
 }
 
 TEST_F(io_loop_test, passes_on_why_a_queue_does_not_open) {

@@ -82,12 +82,15 @@ TEST_P(limits_test, a_write_past_the_file_size_limit_is_an_error_and_not_a_death
   const auto said = testing::in_child([&]() -> std::string {
     const rlimit limit{1 << 20, 1 << 20};
     ::setrlimit(RLIMIT_FSIZE, &limit);
-    const auto loop = loop_on(folder.path(), mib);
-    if (loop == nullptr) return "no loop";
-    std::vector<std::byte> memory(2 * mib);
-    const auto outcome = loop->submit(io_op::write, {{0}, memory}, meter).wait();
-    if (outcome) return "2 MiB fit 1";
-    return outcome.error().system == EFBIG ? "" : outcome.error().message;
+    for (const int flags : {0, O_DIRECT}) {
+      const auto loop = loop_on(folder.path(), mib, flags);
+      if (loop == nullptr) return "no loop";
+      guarded_buffer memory(2 * mib);
+      const auto outcome = loop->submit(io_op::write, {{0}, memory.span()}, meter).wait();
+      if (outcome) return "2 MiB fit 1";
+      if (outcome.error().system != EFBIG) return outcome.error().message;
+    }
+    return "";
   });
   EXPECT_EQ(said, "");
 }
