@@ -5,7 +5,7 @@
 // Included by the instantiation files only. `Lanes` lives in their anonymous namespace, which makes
 // every instantiation local to its object file.
 //
-// Loops run over groups of 16 elements; a rest goes through the same loop in padded local arrays.
+// Loops run over groups of 32 elements; a rest goes through the same loop in padded local arrays.
 #pragma once
 
 #include <cpu/kernel_table.hpp>
@@ -13,37 +13,44 @@
 
 namespace ballast::cpu {
 
-inline constexpr std::size_t group_elements = 16;
+inline constexpr std::size_t group_elements = 32;
 
 template <class Lanes>
 struct adamw_vectors {
   using real = typename Lanes::real;
+  using wide = typename Lanes::wide;
 
   explicit adamw_vectors(const adamw_factors& factors)
       : beta1(factors.beta1),
-        one_minus_beta1(factors.one_minus_beta1),
+        momentum_gain(factors.momentum_gain),
         beta2(factors.beta2),
-        one_minus_beta2(factors.one_minus_beta2),
-        decay_rate(factors.decay_rate),
+        variance_gain(factors.variance_gain),
         step_size(factors.step_size),
-        inverse_sqrt_bias_correction2(factors.inverse_sqrt_bias_correction2),
         epsilon(factors.epsilon),
-        gradient_scale(factors.gradient_scale) {}
+        decay_rate(factors.decay_rate) {}
 
-  /// One step of weights p, momentum m and variance v with the unscaled gradient.
-  [[gnu::always_inline]] void step(real& p, real& m, real& v, real gradient) const {
-    const real g = gradient * gradient_scale;
-    const real new_m = beta1 * m + one_minus_beta1 * g;
-    const real new_v = beta2 * v + (one_minus_beta2 * g) * g;
-    const real denominator = xsimd::sqrt(new_v) * inverse_sqrt_bias_correction2 + epsilon;
-    const real change = step_size * (new_m / denominator) + decay_rate * p;
-    p = Lanes::canonical(p - change);
-    m = Lanes::canonical(new_m);
-    v = Lanes::canonical(new_v);
+  [[gnu::always_inline]] wide next_momentum(const float* m, wide g) const {
+    return beta1 * Lanes::load_wide(m) + momentum_gain * g;
+  }
+  [[gnu::always_inline]] wide next_variance(const float* v, wide g) const {
+    return beta2 * Lanes::load_wide(v) + variance_gain * (g * g);
   }
 
-  real beta1, one_minus_beta1, beta2, one_minus_beta2, decay_rate, step_size,
-      inverse_sqrt_bias_correction2, epsilon, gradient_scale;
+  /// One step of a vector of momentum at m and variance at v with the halves of its gradient; gives
+  /// the weights after p.
+  [[gnu::always_inline]] real step(real p, float* m, float* v, wide g_low, wide g_high) const {
+    constexpr std::size_t half = Lanes::wide_width;
+    const real new_m = Lanes::narrow(next_momentum(m, g_low), next_momentum(m + half, g_high));
+    const real new_v = Lanes::narrow(next_variance(v, g_low), next_variance(v + half, g_high));
+    const real adam = step_size * (new_m / (xsimd::sqrt(new_v) + epsilon));
+    const real change = adam + decay_rate * p;
+    Lanes::canonical(new_m).store_unaligned(m);
+    Lanes::canonical(new_v).store_unaligned(v);
+    return Lanes::canonical(p - change);
+  }
+
+  wide beta1, momentum_gain, beta2, variance_gain;
+  real step_size, epsilon, decay_rate;
 };
 
 /// Shapes: count is a multiple of group_elements
@@ -57,13 +64,11 @@ void adamw_fp32_groups(const adamw_factors& factors, const state_arrays& state) 
   const auto* gradient = reinterpret_cast<const float*>(state.gradient);
   const std::size_t count = state.count;
   for (std::size_t i = 0; i < count; i += Lanes::width) {
-    real p = real::load_unaligned(weights + i);
-    real m = real::load_unaligned(momentum + i);
-    real v = real::load_unaligned(variance + i);
-    adamw.step(p, m, v, real::load_unaligned(gradient + i));
-    p.store_unaligned(weights + i);
-    m.store_unaligned(momentum + i);
-    v.store_unaligned(variance + i);
+    const real p = real::load_unaligned(weights + i);
+    adamw
+        .step(p, momentum + i, variance + i, Lanes::load_wide(gradient + i),
+              Lanes::load_wide(gradient + i + Lanes::wide_width))
+        .store_unaligned(weights + i);
   }
 }
 
@@ -71,29 +76,35 @@ void adamw_fp32_groups(const adamw_factors& factors, const state_arrays& state) 
 template <class Lanes>
 bool adamw_exact_groups(const adamw_factors& factors, const state_arrays& state) {
   using real = typename Lanes::real;
-  using words = typename Lanes::words;
+  using halves = typename Lanes::halves;
   const adamw_vectors<Lanes> adamw(factors);
-  const state_arrays arrays = state;  // a copy no store can alias
+  const state_arrays arrays = state;  // a copy that no store can alias
   auto* momentum = reinterpret_cast<float*>(arrays.momentum);
   auto* variance = reinterpret_cast<float*>(arrays.variance);
   typename Lanes::flags overflow{};
-  for (std::size_t i = 0; i < arrays.count; i += Lanes::width) {
-    const words high = Lanes::load_halves(arrays.weights + 2 * i);
-    const words low = Lanes::load_halves(arrays.residual + 2 * i);
-    real p = Lanes::join(high, low);
-    real m = real::load_unaligned(momentum + i);
-    real v = real::load_unaligned(variance + i);
-    adamw.step(p, m, v, Lanes::widen_bf16(Lanes::load_halves(arrays.gradient + 2 * i)));
-    Lanes::note_weight_overflow(overflow, p);
-    Lanes::store_halves(arrays.weights + 2 * i, Lanes::weight_of(p));
-    Lanes::store_halves(arrays.residual + 2 * i, Lanes::residual_of(p));
-    m.store_unaligned(momentum + i);
-    v.store_unaligned(variance + i);
+  // Two vectors of fp32 a turn: one of 16-bit halves.
+  for (std::size_t i = 0; i < arrays.count; i += 2 * Lanes::width) {
+    const halves gradient = Lanes::load_halves(arrays.gradient + 2 * i);
+    real p[2];
+    Lanes::join(Lanes::load_halves(arrays.weights + 2 * i),
+                Lanes::load_halves(arrays.residual + 2 * i), p);
+    const real g[2] = {Lanes::widen_bf16_low(gradient), Lanes::widen_bf16_high(gradient)};
+#pragma GCC unroll 2
+    for (std::size_t half = 0; half < 2; ++half) {
+      const std::size_t at = i + half * Lanes::width;
+      p[half] = adamw.step(p[half], momentum + at, variance + at, Lanes::widen_low(g[half]),
+                           Lanes::widen_high(g[half]));
+    }
+    const halves residual = Lanes::low_halves(p[0], p[1]);
+    const halves weights = Lanes::round_halves(p[0], p[1], residual);
+    Lanes::note_weight_overflow(overflow, weights, residual);
+    Lanes::store_halves(arrays.weights + 2 * i, weights);
+    Lanes::store_halves(arrays.residual + 2 * i, residual);
   }
   return Lanes::any(overflow);
 }
 
-/// The last count mod 16 elements of a run in arrays of their own, zero behind them; put() writes
+/// The last count mod 32 elements of a run in arrays of their own, zero behind them; put() writes
 /// them back. A zero element stays finite or becomes NaN, which no kernel reports as an overflow.
 struct padded_rest {
   alignas(64) std::byte weights[4 * group_elements] = {};

@@ -109,16 +109,18 @@ float widen_bf16(std::uint16_t value) {
 }
 
 adamw_element adamw(const adamw_scalars& scalars, adamw_element before, float gradient) {
-  const float g = gradient * scalars.gradient_scale;
-  const float m = scalars.beta1 * before.momentum + scalars.one_minus_beta1 * g;
-  // One factor g first: (1 - beta2) * g * g stays in range for larger and smaller g than g * g
-  // does.
-  const float v = scalars.beta2 * before.variance + (scalars.one_minus_beta2 * g) * g;
-  const float denominator = std::sqrt(v) * scalars.inverse_sqrt_bias_correction2 + scalars.epsilon;
-  // The quotient first: m and denominator shrink together, so it is near one where step_size * m
-  // would underflow. The decay is added to it and both leave the weight together: one rounding at
-  // the size of the weight, where p * (1 - decay_rate) would add two.
-  const float change = scalars.step_size * (m / denominator) + scalars.decay_rate * before.weight;
+  // Moments in double, rounded once: in fp32 v was seen 2.5 ULP off, and g * g under- and
+  // overflows.
+  const double g = gradient;
+  const double wide_m = scalars.beta1 * double{before.momentum} + scalars.momentum_gain * g;
+  const double wide_v = scalars.beta2 * double{before.variance} + scalars.variance_gain * (g * g);
+  const auto m = static_cast<float>(wide_m);
+  const auto v = static_cast<float>(wide_v);
+  // The quotient first: m and root shrink together, where step_size * m would underflow. The decay
+  // is added to it and both leave the weight together: one rounding at the size of the weight,
+  // where p * (1 - decay_rate) would add two.
+  const float adam = scalars.step_size * (m / (std::sqrt(v) + scalars.epsilon));
+  const float change = adam + scalars.decay_rate * before.weight;
   return {canonical(before.weight - change), canonical(m), canonical(v)};
 }
 

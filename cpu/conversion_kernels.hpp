@@ -3,18 +3,19 @@
 // elements, a rest through the same loop in padded local arrays.
 #pragma once
 
-#include <cpu/kernel_table.hpp>
+#include <cpu/adamw_kernels.hpp>
 #include <cstdint>
 
 namespace ballast::cpu {
 
-inline constexpr std::size_t block_groups = 256;  ///< groups of 16 in a block of 4096
+inline constexpr std::size_t sum_lanes = 16;
+inline constexpr std::size_t block_groups = 128;  ///< groups of 32 in a block of 4096
 
 /// Sixteen double lanes in ascending order, and their fold: reference::fold.
 template <class Lanes>
 struct block_sum {
   using wide = typename Lanes::wide;
-  static constexpr std::size_t vectors = 16 / Lanes::wide_width;
+  static constexpr std::size_t vectors = sum_lanes / Lanes::wide_width;
   wide lanes[vectors];
 
   block_sum() {
@@ -22,7 +23,7 @@ struct block_sum {
     for (std::size_t i = 0; i < vectors; ++i) lanes[i] = wide(0.0);
   }
 
-  /// Adds the squares of the values that follow `at` values of the group; x * x is exact.
+  /// Adds the squares of the values that begin at lane `at`; x * x is exact.
   [[gnu::always_inline]] void add(std::size_t at, typename Lanes::real values) {
     const wide low = Lanes::widen_low(values);
     const wide high = Lanes::widen_high(values);
@@ -32,12 +33,12 @@ struct block_sum {
   }
 
   double fold() const {
-    double folded[16];
+    double folded[sum_lanes];
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < vectors; ++i) {
       lanes[i].store_unaligned(folded + i * Lanes::wide_width);
     }
-    for (std::size_t half = 8; half > 0; half /= 2) {
+    for (std::size_t half = sum_lanes / 2; half > 0; half /= 2) {
       for (std::size_t i = 0; i < half; ++i) folded[i] += folded[i + half];
     }
     if (folded[0] == folded[0]) return folded[0];
@@ -50,20 +51,26 @@ template <class Lanes, bool ToBf16>
 void encode_groups(const float* source, std::byte* target, std::size_t groups,
                    block_sum<Lanes>& sum, typename Lanes::flags& not_finite) {
   using real = typename Lanes::real;
+  using halves = typename Lanes::halves;
   for (std::size_t group = 0; group < groups; ++group) {
 #pragma GCC unroll 4
-    for (std::size_t at = 0; at < 16; at += Lanes::width) {
-      const std::size_t i = group * 16 + at;
-      real value = Lanes::canonical(real::load_unaligned(source + i));
+    for (std::size_t at = 0; at < group_elements; at += 2 * Lanes::width) {
+      const std::size_t i = group * group_elements + at;
+      real low = Lanes::canonical(real::load_unaligned(source + i));
+      real high = Lanes::canonical(real::load_unaligned(source + i + Lanes::width));
       if constexpr (ToBf16) {
-        const typename Lanes::words half = Lanes::weight_of(value);
-        Lanes::store_halves(target + 2 * i, half);
-        value = Lanes::widen_bf16(half);
+        const halves rounded = Lanes::round_halves(low, high, Lanes::low_halves(low, high));
+        Lanes::store_halves(target + 2 * i, rounded);
+        low = Lanes::widen_bf16_low(rounded);
+        high = Lanes::widen_bf16_high(rounded);
       } else {
-        value.store_unaligned(reinterpret_cast<float*>(target) + i);
+        low.store_unaligned(reinterpret_cast<float*>(target) + i);
+        high.store_unaligned(reinterpret_cast<float*>(target) + i + Lanes::width);
       }
-      Lanes::note_not_finite(not_finite, value);
-      sum.add(at, value);
+      Lanes::note_not_finite(not_finite, low);
+      Lanes::note_not_finite(not_finite, high);
+      sum.add(at % sum_lanes, low);
+      sum.add((at + Lanes::width) % sum_lanes, high);
     }
   }
 }
@@ -73,21 +80,23 @@ bool encode(const float* source, std::byte* target, double* sums, std::size_t co
   constexpr std::size_t target_bytes = ToBf16 ? 2 : 4;
   typename Lanes::flags not_finite{};
   std::size_t group = 0;
-  const std::size_t groups = count / 16;
-  const std::size_t rest = count % 16;
-  for (std::size_t block = 0; block * block_groups * 16 < count; ++block) {
+  const std::size_t groups = count / group_elements;
+  const std::size_t rest = count % group_elements;
+  for (std::size_t block = 0; block * block_groups * group_elements < count; ++block) {
     block_sum<Lanes> sum;
     const std::size_t left = groups - group;
     const std::size_t here = left < block_groups ? left : block_groups;
-    encode_groups<Lanes, ToBf16>(source + group * 16, target + group * 16 * target_bytes, here, sum,
+    encode_groups<Lanes, ToBf16>(source + group * group_elements,
+                                 target + group * group_elements * target_bytes, here, sum,
                                  not_finite);
     group += here;
     if (here < block_groups && rest != 0) {
-      float padded[16] = {};
-      std::byte encoded[16 * target_bytes];
-      __builtin_memcpy(padded, source + group * 16, rest * sizeof(float));
+      float padded[group_elements] = {};
+      std::byte encoded[group_elements * target_bytes];
+      __builtin_memcpy(padded, source + group * group_elements, rest * sizeof(float));
       encode_groups<Lanes, ToBf16>(padded, encoded, 1, sum, not_finite);
-      __builtin_memcpy(target + group * 16 * target_bytes, encoded, rest * target_bytes);
+      __builtin_memcpy(target + group * group_elements * target_bytes, encoded,
+                       rest * target_bytes);
     }
     sums[block] = sum.fold();
   }
@@ -97,7 +106,7 @@ bool encode(const float* source, std::byte* target, double* sums, std::size_t co
 template <class Lanes>
 void accumulate_groups(float* into, const float* from, std::size_t groups) {
   using real = typename Lanes::real;
-  for (std::size_t i = 0; i < groups * 16; i += Lanes::width) {
+  for (std::size_t i = 0; i < groups * group_elements; i += Lanes::width) {
     const real sum = real::load_unaligned(into + i) + real::load_unaligned(from + i);
     Lanes::canonical(sum).store_unaligned(into + i);
   }
@@ -105,11 +114,11 @@ void accumulate_groups(float* into, const float* from, std::size_t groups) {
 
 template <class Lanes>
 void accumulate(float* into, const float* from, std::size_t count) {
-  accumulate_groups<Lanes>(into, from, count / 16);
-  const std::size_t rest = count % 16;
+  accumulate_groups<Lanes>(into, from, count / group_elements);
+  const std::size_t rest = count % group_elements;
   if (rest == 0) return;
-  float padded_into[16] = {};
-  float padded_from[16] = {};
+  float padded_into[group_elements] = {};
+  float padded_from[group_elements] = {};
   __builtin_memcpy(padded_into, into + (count - rest), rest * sizeof(float));
   __builtin_memcpy(padded_from, from + (count - rest), rest * sizeof(float));
   accumulate_groups<Lanes>(padded_into, padded_from, 1);
@@ -119,17 +128,17 @@ void accumulate(float* into, const float* from, std::size_t count) {
 template <class Lanes>
 void canonicalize_groups(const float* master, float* weights, std::size_t groups) {
   using real = typename Lanes::real;
-  for (std::size_t i = 0; i < groups * 16; i += Lanes::width) {
+  for (std::size_t i = 0; i < groups * group_elements; i += Lanes::width) {
     Lanes::canonical(real::load_unaligned(master + i)).store_unaligned(weights + i);
   }
 }
 
 template <class Lanes>
 void canonicalize(const float* master, std::byte* weights, std::size_t count) {
-  canonicalize_groups<Lanes>(master, reinterpret_cast<float*>(weights), count / 16);
-  const std::size_t rest = count % 16;
+  canonicalize_groups<Lanes>(master, reinterpret_cast<float*>(weights), count / group_elements);
+  const std::size_t rest = count % group_elements;
   if (rest == 0) return;
-  float padded[16] = {};
+  float padded[group_elements] = {};
   __builtin_memcpy(padded, master + (count - rest), rest * sizeof(float));
   canonicalize_groups<Lanes>(padded, padded, 1);
   __builtin_memcpy(weights + (count - rest) * sizeof(float), padded, rest * sizeof(float));
@@ -139,24 +148,28 @@ template <class Lanes>
 void split_groups(const float* master, std::byte* weights, std::byte* residual, std::size_t groups,
                   typename Lanes::flags& overflow) {
   using real = typename Lanes::real;
-  for (std::size_t i = 0; i < groups * 16; i += Lanes::width) {
-    const real value = Lanes::canonical(real::load_unaligned(master + i));
-    Lanes::note_weight_overflow(overflow, value);
-    Lanes::store_halves(weights + 2 * i, Lanes::weight_of(value));
-    Lanes::store_halves(residual + 2 * i, Lanes::residual_of(value));
+  using halves = typename Lanes::halves;
+  for (std::size_t i = 0; i < groups * group_elements; i += 2 * Lanes::width) {
+    const real low = Lanes::canonical(real::load_unaligned(master + i));
+    const real high = Lanes::canonical(real::load_unaligned(master + i + Lanes::width));
+    const halves rest = Lanes::low_halves(low, high);
+    const halves rounded = Lanes::round_halves(low, high, rest);
+    Lanes::note_weight_overflow(overflow, rounded, rest);
+    Lanes::store_halves(weights + 2 * i, rounded);
+    Lanes::store_halves(residual + 2 * i, rest);
   }
 }
 
 template <class Lanes>
 bool split(const float* master, std::byte* weights, std::byte* residual, std::size_t count) {
   typename Lanes::flags overflow{};
-  split_groups<Lanes>(master, weights, residual, count / 16, overflow);
-  const std::size_t rest = count % 16;
+  split_groups<Lanes>(master, weights, residual, count / group_elements, overflow);
+  const std::size_t rest = count % group_elements;
   if (rest != 0) {
     const std::size_t whole = count - rest;
-    float padded[16] = {};
-    std::byte high[32];
-    std::byte low[32];
+    float padded[group_elements] = {};
+    std::byte high[2 * group_elements];
+    std::byte low[2 * group_elements];
     __builtin_memcpy(padded, master + whole, rest * sizeof(float));
     split_groups<Lanes>(padded, high, low, 1, overflow);
     __builtin_memcpy(weights + 2 * whole, high, 2 * rest);
@@ -168,21 +181,23 @@ bool split(const float* master, std::byte* weights, std::byte* residual, std::si
 template <class Lanes>
 void join_groups(const std::byte* weights, const std::byte* residual, float* master,
                  std::size_t groups) {
-  for (std::size_t i = 0; i < groups * 16; i += Lanes::width) {
-    Lanes::join(Lanes::load_halves(weights + 2 * i), Lanes::load_halves(residual + 2 * i))
-        .store_unaligned(master + i);
+  for (std::size_t i = 0; i < groups * group_elements; i += 2 * Lanes::width) {
+    typename Lanes::real joined[2];
+    Lanes::join(Lanes::load_halves(weights + 2 * i), Lanes::load_halves(residual + 2 * i), joined);
+    joined[0].store_unaligned(master + i);
+    joined[1].store_unaligned(master + i + Lanes::width);
   }
 }
 
 template <class Lanes>
 void join(const std::byte* weights, const std::byte* residual, float* master, std::size_t count) {
-  join_groups<Lanes>(weights, residual, master, count / 16);
-  const std::size_t rest = count % 16;
+  join_groups<Lanes>(weights, residual, master, count / group_elements);
+  const std::size_t rest = count % group_elements;
   if (rest == 0) return;
   const std::size_t whole = count - rest;
-  std::byte high[32] = {};
-  std::byte low[32] = {};
-  float padded[16];
+  std::byte high[2 * group_elements] = {};
+  std::byte low[2 * group_elements] = {};
+  float padded[group_elements];
   __builtin_memcpy(high, weights + 2 * whole, 2 * rest);
   __builtin_memcpy(low, residual + 2 * whole, 2 * rest);
   join_groups<Lanes>(high, low, padded, 1);

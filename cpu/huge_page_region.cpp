@@ -14,17 +14,14 @@
 #include <thread>
 #include <vector>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23  // Linux 5.14
-#endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25  // Linux 6.1
-#endif
-
 namespace ballast::cpu {
 namespace {
 
 constexpr double mib = 1 << 20;
+
+// Advice that Debian 12's C library has no names for; an older kernel answers EINVAL.
+constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14
+constexpr int collapse = 25;        // MADV_COLLAPSE, Linux 6.1
 
 /// Address space without access; its borders keep the kernel from merging neighbours into one
 /// mapping.
@@ -57,7 +54,7 @@ class reservation {
 
 /// Touches [begin, begin + size) for the first time. False with errno when the kernel refuses.
 bool touch(std::byte* begin, std::size_t size) {
-  if (::madvise(begin, size, MADV_POPULATE_WRITE) == 0) return true;
+  if (::madvise(begin, size, populate_write) == 0) return true;
   if (errno != EINVAL) return false;
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   for (std::size_t at = 0; at < size; at += page) {
@@ -154,7 +151,7 @@ result<std::unique_ptr<memory_region>> make_huge_page_region(bytes size) {
   }
   std::size_t huge = bytes_in_huge_pages(begin);
   if (huge < mapped) {
-    ::madvise(begin, mapped, MADV_COLLAPSE);
+    ::madvise(begin, mapped, collapse);
     huge = bytes_in_huge_pages(begin);
   }
   return std::unique_ptr<memory_region>(std::make_unique<huge_page_region>(

@@ -10,15 +10,13 @@ namespace ballast::cpu {
 
 /// adamw_scalars, field by field.
 struct adamw_factors {
-  float beta1;
-  float one_minus_beta1;
-  float beta2;
-  float one_minus_beta2;
-  float decay_rate;
+  double beta1;
+  double momentum_gain;
+  double beta2;
+  double variance_gain;
   float step_size;
-  float inverse_sqrt_bias_correction2;
   float epsilon;
-  float gradient_scale;
+  float decay_rate;
 };
 
 /// state_view, with a plain count.

@@ -31,15 +31,9 @@ class simd_updates final : public update_backend {
   void update(encoding stored, const adamw_scalars& scalars, const state_view& view,
               std::uint32_t& findings, stream_ref) override {
     require_kernels(stored);
-    const adamw_factors factors = {scalars.beta1,
-                                   scalars.one_minus_beta1,
-                                   scalars.beta2,
-                                   scalars.one_minus_beta2,
-                                   scalars.decay_rate,
-                                   scalars.step_size,
-                                   scalars.inverse_sqrt_bias_correction2,
-                                   scalars.epsilon,
-                                   scalars.gradient_scale};
+    const adamw_factors factors = {scalars.beta1,         scalars.momentum_gain, scalars.beta2,
+                                   scalars.variance_gain, scalars.step_size,     scalars.epsilon,
+                                   scalars.decay_rate};
     const state_arrays arrays = {view.weights,  view.residual, view.momentum,
                                  view.variance, view.gradient, view.count.value};
     const default_floating_point mode;

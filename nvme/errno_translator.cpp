@@ -9,8 +9,8 @@ namespace {
 
 std::string_view remedy(int error) {
   switch (error) {
-    case ENOSPC: return "; free space there or give --nvme a smaller size";
-    case EDQUOT: return "; raise the quota or give --nvme a smaller size";
+    case ENOSPC: return "; free space there or lower the SIZE of --nvme DIR:SIZE";
+    case EDQUOT: return "; raise the quota or lower the SIZE of --nvme DIR:SIZE";
     case EFBIG: return "; raise the file size limit (ulimit -f)";
     case EMFILE: return "; raise the limit on open files (ulimit -n)";
     case EROFS: return "; the file system is read-only, give --nvme another directory";

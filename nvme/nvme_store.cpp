@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <ballast/rounding.hpp>
 #include <nvme/nvme_store.hpp>
 #include <nvme/queue_choice.hpp>
@@ -61,8 +62,7 @@ result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
   const bytes left = loop_->map().size - given_;
   if (size > left || round_up(size, alignment()) > left) {
     return failure{errc::no_space,
-                   fmt::format("extent of {} bytes: {} of {} are left in {}; give --nvme a larger "
-                               "size",
+                   fmt::format("extent of {} bytes: {} of {} are left in {}; raise the SIZE of --nvme DIR:SIZE",
                                size.value, left.value, loop_->map().size.value, description_)};
   }
   if (slices > digests_.capacity() - slices_given_) {
@@ -93,6 +93,7 @@ status nvme_store::check(const extent& where, std::uint32_t index,
 result<std::vector<segment>> open_segments(const store_options& options, bytes size) {
   auto directory = open_directory(options.directory);
   if (!directory) return directory.error();
+  if (auto room = check_space(*directory, options.directory, size); !room) return room.error();
   std::vector<segment> segments;
   for (bytes begin{0}; begin < size; begin += options.segment_limit) {
     const bytes length = std::min(size - begin, options.segment_limit);

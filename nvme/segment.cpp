@@ -5,8 +5,6 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
-#include <ballast/rounding.hpp>
-#include <bit>
 #include <cerrno>
 #include <nvme/errno_translator.hpp>
 #include <nvme/segment.hpp>
@@ -74,6 +72,16 @@ result<file_descriptor> open_directory(const std::string& path) {
   return opened;
 }
 
+status check_space(const file_descriptor& directory, const std::string& path, bytes size) {
+  struct statvfs seen {};
+  // A file system that tells no size at all is asked by the reservation.
+  if (::fstatvfs(directory.get(), &seen) != 0 || seen.f_blocks == 0) return {};
+  const bytes free{std::uint64_t{seen.f_bavail} * seen.f_frsize};
+  if (size <= free) return {};
+  return make_failure(ENOSPC, fmt::format("NVMe folder {}: {} bytes wanted, {} free", path,
+                                          size.value, free.value));
+}
+
 result<segment> segment::open(const file_descriptor& directory, const std::string& path, bytes size,
                               std::size_t index) {
   const signal_guard no_death_by_file_size;
@@ -123,13 +131,7 @@ status segment::preallocate() {
   } while (error == EINTR);
   if (error == EOPNOTSUPP || error == ENOSYS) error = write_zeros(file_.get(), size_);
   if (error == 0) return {};
-  auto problem = failed(error, "reserving");
-  struct statvfs free {};
-  if (problem.code == errc::no_space && ::fstatvfs(file_.get(), &free) == 0) {
-    problem.message += fmt::format(" ({} bytes wanted, {} free in {})", size_.value,
-                                   std::uint64_t{free.f_bavail} * free.f_frsize, directory_);
-  }
-  return problem;
+  return failed(error, "reserving");
 }
 
 failure segment::failed(int error, std::string_view doing) const {

@@ -5,6 +5,7 @@
 // file system refuses. Its space is reserved before it is used: a full disk is an error of open().
 #pragma once
 
+#include <ballast/result.hpp>
 #include <nvme/file_descriptor.hpp>
 #include <nvme/segment_map.hpp>
 #include <string>
@@ -15,6 +16,12 @@ namespace ballast::nvme {
 ///
 /// Errors: invalid_argument, io_failure; one line each
 result<file_descriptor> open_directory(const std::string& path);
+
+/// Whether `size` bytes are free there. Asked first, because a reservation that fails half way has
+/// filled the disk of everyone else for a moment.
+///
+/// Errors: no_space with the size and what is free
+status check_space(const file_descriptor& directory, const std::string& path, bytes size);
 
 class segment {
  public:

@@ -192,7 +192,7 @@ std::optional<failure> over_budget(const blueprint& drawn, const engine_config& 
     const char* option;
   } limited[] = {{place::device, "--device-memory"},
                  {place::host, "--host-memory"},
-                 {place::nvme, "--nvme-size"}};
+                 {place::nvme, "the SIZE of --nvme DIR:SIZE"}};
   for (const auto& [where, option] : limited) {
     const std::optional<bytes> budget = drawn.summary.budgets[static_cast<std::size_t>(where)];
     const bytes needed = drawn.summary.total(where);

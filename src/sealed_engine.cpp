@@ -90,6 +90,8 @@ status sealed_engine::stick(status outcome) {
 void sealed_engine::begin_pass(std::string_view name) {
   require(!layer_slots_->any_leased(), "a pass begins while no weights are on lease");
   layer_slots_->begin_pass(name);
+  step_report ignored;  // what another pass moved since the last step is not the next one's
+  account(ignored);
 }
 
 status sealed_engine::abandon() {

@@ -6,6 +6,8 @@
 
 #include "tools/command/nearest_match.hpp"
 #include "tools/doctor/doctor_command.hpp"
+#include "tools/prove/prove_command.hpp"
+#include "tools/train/train_command.hpp"
 
 namespace {
 
@@ -18,6 +20,8 @@ struct subcommand {
 };
 
 constexpr subcommand subcommands[] = {
+    {"train", "trains a GPT-2 on text under the given budgets", train},
+    {"prove", "runs the same steps resident and as placed and compares every bit", prove},
     {"doctor", "says what this machine offers and what is degraded", doctor},
 };
 

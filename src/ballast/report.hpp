@@ -45,7 +45,7 @@ struct step_report {
   double gradient_norm = 0;   ///< global, unscaled, before clipping
   double clip_coefficient = 1;
   bool skipped = false;                       ///< a NaN or Inf in a gradient: nothing was updated
-  traffic moved;                              ///< since the last report
+  traffic moved;                              ///< since begin_pass() or the last report
   std::array<nanoseconds, hop_count> busy{};  ///< of each link, overlapping
   nanoseconds optimizer_busy{0};              ///< summed over the engine's threads
   step_times times;

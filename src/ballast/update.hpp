@@ -19,20 +19,19 @@ struct adamw_options {
   double weight_decay = 0.01;
 };
 
-/// Everything one step's update reads besides the state, computed once a step in double.
+/// Everything one step's update reads besides the state, computed once a step in double. The
+/// moments are computed in double and rounded once; the weights in fp32 (cpu/README.md, Formulas).
 struct adamw_scalars {
-  float beta1;
-  float one_minus_beta1;
-  float beta2;
-  float one_minus_beta2;
-  float decay_rate;  ///< learning_rate * weight_decay: 1 minus it would round at 2^-24
-  float step_size;   ///< learning_rate / (1 - beta1^t)
-  float inverse_sqrt_bias_correction2;  ///< 1 / sqrt(1 - beta2^t)
-  float epsilon;
-  float gradient_scale;  ///< clip coefficient / loss scale
+  double beta1;
+  double momentum_gain;  ///< (1 - beta1) * scale; scale = clip coefficient / loss scale
+  double beta2;
+  double variance_gain;  ///< (1 - beta2) * scale^2
+  float step_size;       ///< learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)
+  float epsilon;         ///< options.epsilon * sqrt(1 - beta2^t)
+  float decay_rate;      ///< learning_rate * weight_decay
 };
 
-/// `step` is Adam's step number, from 1.
+/// `step` is Adam's step number, from 1; `gradient_scale` is clip coefficient / loss scale.
 adamw_scalars make_adamw_scalars(const adamw_options& options, double learning_rate,
                                  std::uint64_t step, double gradient_scale);
 

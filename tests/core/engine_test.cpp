@@ -129,13 +129,13 @@ TEST_P(EnginePlaced, UpdatesEveryParameterOnceAStep) {
     }
     const auto matrix = values(names_.matrix);
     const auto weight = values(names_.weight);
-    // The fake's step size carries AdamW's bias correction: 0.5 / (1 - 0.9^t).
+    // The fake's rate is made of AdamW's scalars, bias correction included.
     float expected_matrix = 123;
     float expected_weight = 123;
     for (std::uint64_t t = 1; t <= 3; ++t) {
-      const float rate = make_adamw_scalars({}, 0.5, t, 1).step_size;
-      expected_matrix -= rate * 1.0F * 2.0F;
-      expected_weight -= rate * 1.0F * 1.0F;
+      const float rate = fakes::descent::rate(make_adamw_scalars({}, 0.5, t, 1));
+      expected_matrix -= rate * 2.0F;
+      expected_weight -= rate * 1.0F;
     }
     EXPECT_FLOAT_EQ(matrix[123], expected_matrix);
     EXPECT_FLOAT_EQ(weight[29123], expected_weight);

@@ -216,13 +216,15 @@ class lone_rank final : public communicator {
 /// element.
 class descent final : public update_backend {
  public:
+  static float rate(const adamw_scalars& scalars) {
+    return scalars.step_size * static_cast<float>(scalars.momentum_gain);
+  }
   std::string_view name() const override { return "descent"; }
   void update(encoding, const adamw_scalars& scalars, const state_view& view, std::uint32_t&,
               stream_ref) override {
     for (std::uint64_t i = 0; i < view.count.value; ++i) {
       float& p = at(view.weights, i);
-      p -= scalars.step_size * scalars.gradient_scale *
-           *(reinterpret_cast<const float*>(view.gradient) + i);
+      p -= rate(scalars) * *(reinterpret_cast<const float*>(view.gradient) + i);
       at(view.momentum, i) += 1.0F;
     }
   }

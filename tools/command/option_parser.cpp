@@ -34,7 +34,7 @@ struct command_line {
   given_options given;
   std::vector<std::string> words;
   std::optional<std::string> config;
-  bool help = false;
+  std::optional<std::string> help;  ///< the text to print
 };
 
 class line_reader {
@@ -63,7 +63,7 @@ class line_reader {
 
   status take_word(const std::string& word) {
     if (word == "-h") {
-      line_.help = true;
+      line_.help = known_.help();
       return {};
     }
     if (word.starts_with('-') && word.size() > 1) {
@@ -86,8 +86,8 @@ class line_reader {
     if (equals != std::string::npos) {
       value = text.substr(equals + 1);
     }
-    if (name == "help" && !value) {
-      line_.help = true;
+    if (name == "help" && (!value || value == "markdown")) {
+      line_.help = value ? known_.settings_table() : known_.help();
       return {};
     }
     const option* const named = known_.find(name);
@@ -241,7 +241,7 @@ result<parsed_options> parse_options(const option_set& known,
     return line.error();
   }
   if (line->help) {
-    return parsed_options{.help = true, .echoes = {}};
+    return parsed_options{.help = std::move(line->help), .echoes = {}};
   }
   if (line->config) {
     if (const status added = add_config(known, *line->config, line->given); !added) {

@@ -2,6 +2,7 @@
 // on the command line wins over the config, wherever --config stands.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,7 +12,8 @@
 namespace ballast::tools {
 
 struct parsed_options {
-  bool help = false;  ///< --help was given; nothing has been set
+  /// What to print and stop when --help was given (--help=markdown: README's table); nothing is set
+  std::optional<std::string> help;
   /// "--device-memory 1.5GiB is 1610612736 bytes": each amount that was given in other units
   std::vector<std::string> echoes;
 };

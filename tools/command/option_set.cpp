@@ -272,6 +272,7 @@ std::string option_set::help() const {
 std::string option_set::settings_table() const {
   std::string text = "| option | default | meaning |\n| --- | --- | --- |\n";
   for (const group& each : groups_) {
+    text += fmt::format("| **{}** | | |\n", each.title);
     for (const option& known : each.options) {
       text += fmt::format("| `{}` | {} | {} |\n", escaped_for_table(usage_of(known)),
                           escaped_for_table(known.preset), escaped_for_table(known.help));

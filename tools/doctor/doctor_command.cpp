@@ -26,7 +26,7 @@ exit_code doctor(std::span<const std::string> arguments) {
     return exit_code::usage;
   }
   if (parsed->help) {
-    fmt::print("{}", options.help());
+    fmt::print("{}", *parsed->help);
     return exit_code::done;
   }
   const auto lines = examine(settings.directory);

@@ -161,8 +161,11 @@ TEST_F(OptionParser, PositionalWordsAreTakenUpToTheirNumber) {
 TEST_F(OptionParser, HelpSetsNothing) {
   const auto parsed = parse({"--steps", "7", "--help"});
   ASSERT_TRUE(parsed);
-  EXPECT_TRUE(parsed->help);
+  EXPECT_EQ(parsed->help, table_.help());
   EXPECT_EQ(steps_, 100u);
+  EXPECT_EQ(parse({"--help=markdown"})->help, table_.settings_table());
+  EXPECT_EQ(parse({"-h"})->help, table_.help());
+  EXPECT_THAT(error_of({"--help=me"}), HasSubstr("unknown option '--help'"));
 }
 
 TEST_F(OptionParser, TheConfigSetsEveryKind) {

@@ -54,8 +54,10 @@ TEST(OptionSet, TheTableOfSettingsIsMarkdown) {
   EXPECT_EQ(table_of(into).settings_table(),
             "| option | default | meaning |\n"
             "| --- | --- | --- |\n"
+            "| **Training** | | |\n"
             "| `--steps N` | 100 | steps to run |\n"
             "| `--learning-rate X` | 0.001 | peak learning rate |\n"
+            "| **Budgets** | | |\n"
             "| `--device-memory SIZE` | 64MiB | cap of device memory a rank |\n"
             "| `--host-memory SIZE` | as the plan wants | cap of host memory |\n"
             "| `--io auto\\|uring\\|posix` | auto | how files are read |\n"

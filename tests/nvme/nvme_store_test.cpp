@@ -1,0 +1,113 @@
+// The factory: what it refuses, what it says of itself, and what happens to damaged bytes.
+#include <dirent.h>
+#include <sys/resource.h>
+#include <nvme/nvme_store.hpp>
+
+#include "tests/conformance/guarded_buffer.hpp"
+#include "tests/nvme/child_process.hpp"
+#include "tests/nvme/test_folder.hpp"
+
+namespace ballast::nvme {
+namespace {
+
+using testing::test_folder;
+
+const steady_clock now;
+constexpr bytes mib{std::uint64_t{1} << 20};
+
+std::size_t open_descriptors() {
+  return static_cast<std::size_t>(std::distance(
+      std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator()));
+}
+
+TEST(nvme_store, says_what_moves_the_bytes) {
+  const test_folder folder;
+  for (const auto& [backend, word] : {std::pair{io_backend::automatic, "io_uring"},
+                                      {io_backend::uring, "io_uring"},
+                                      {io_backend::posix, "pread/pwrite"}}) {
+    const auto opened =
+        make_store({.directory = folder.path(), .size = mib, .time = now, .backend = backend});
+    ASSERT_TRUE(opened.has_value()) << opened.error().message;
+    EXPECT_EQ((*opened)->description().find(word), 0u) << (*opened)->description();
+    EXPECT_NE((*opened)->description().find(folder.path()), std::string::npos);
+    EXPECT_GE((*opened)->alignment(), bytes{4096});
+  }
+}
+
+TEST(nvme_store, refuses_nonsense_with_a_line) {
+  const test_folder folder;
+  EXPECT_EQ(make_store({.directory = folder.path(), .size = {0}, .time = now}).error().code,
+            errc::invalid_argument);
+  EXPECT_EQ(
+      make_store({.directory = folder.path() + "/none", .size = mib, .time = now}).error().code,
+      errc::invalid_argument);
+  const auto large =
+      make_store({.directory = folder.path(), .size = bytes{std::uint64_t{1} << 42}, .time = now});
+  ASSERT_FALSE(large.has_value());
+  EXPECT_EQ(large.error().code, errc::no_space);
+}
+
+TEST(nvme_store, leaks_no_descriptor) {
+  const test_folder folder;
+  const std::size_t before = open_descriptors();
+  for (const auto backend : {io_backend::uring, io_backend::posix}) {
+    for (int i = 0; i < 5; ++i) {
+      const auto opened =
+          make_store({.directory = folder.path(), .size = mib, .time = now, .backend = backend});
+      ASSERT_TRUE(opened.has_value());
+    }
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST(nvme_store, few_descriptors_are_an_error_with_a_remedy) {
+  const test_folder folder;
+  const auto said = testing::in_child([&]() -> std::string {
+    const rlimit limit{3, 3};  // all of them are in use
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    const auto refused = make_store({.directory = folder.path(), .size = mib, .time = now});
+    if (refused) return "it opened";
+    const auto& message = refused.error().message;
+    return message.find("ulimit -n") != std::string::npos ? "" : message;
+  });
+  EXPECT_EQ(said, "");
+}
+
+TEST(nvme_store, registers_an_arena_and_moves_through_it) {
+  const test_folder folder;
+  ballast::testing::guarded_buffer arena(4 * mib.value);
+  const auto opened = make_store({.directory = folder.path(),
+                                  .size = mib * 2,
+                                  .time = now,
+                                  .backend = io_backend::automatic,
+                                  .arena = arena.span()});
+  ASSERT_TRUE(opened.has_value());
+  const auto out = arena.span().first(2 * mib.value);
+  const auto in = arena.span().last(2 * mib.value);
+  ballast::testing::fill_pattern(out, 1);
+  ASSERT_TRUE((*opened)->write().submit({{0}, out}).wait().has_value());
+  ASSERT_TRUE((*opened)->read().submit({{0}, in}).wait().has_value());
+  EXPECT_EQ(ballast::testing::wrong_bytes(in, 1), 0u);
+}
+
+TEST(nvme_store, names_file_offset_and_slice_of_damage) {
+  const test_folder folder;
+  const auto opened =
+      make_store({.directory = folder.path(), .size = mib, .slices = 2, .time = now});
+  ASSERT_TRUE(opened.has_value());
+  auto& disk = **opened;
+  ASSERT_TRUE(disk.allocate({8192}, 1).has_value());
+  const auto where = disk.allocate({4096}, 1).value();
+  ballast::testing::guarded_buffer memory(4096);
+  disk.stamp(where, 0, {memory.span()});
+  memory.span()[100] ^= std::byte{4};
+  const auto found = disk.check(where, 0, {memory.span()});
+  ASSERT_FALSE(found.has_value());
+  EXPECT_EQ(found.error().code, errc::corrupted);
+  EXPECT_NE(found.error().message.find("slice 0 of the extent at offset 8192 of " + folder.path()),
+            std::string::npos)
+      << found.error().message;
+}
+
+}  // namespace
+}  // namespace ballast::nvme

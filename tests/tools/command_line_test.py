@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""The ballast command as a user meets it: what it refuses, what it leaves behind, what it moves.
+
+usage: command_line_test.py BALLAST [unittest arguments]
+Needs only the standard library. Tests that need a memory control group are skipped where none can be made.
+"""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BALLAST = sys.argv.pop(1) if len(sys.argv) > 1 else "ballast"
+
+# A model of half a million parameters that trains in about a second.
+SMALL = ["--layers", "2", "--width", "128", "--heads", "4", "--tokens", "64", "--sequences", "2",
+         "--tile-elements", "32Ki", "--validation-windows", "8", "--sample-tokens", "0"]
+MIB = 1 << 20
+
+
+def run(*arguments, folder, **options):
+    return subprocess.run([BALLAST, *arguments], cwd=folder, capture_output=True, text=True,
+                          timeout=250, check=False, **options)
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory(dir=".")
+        self.folder = pathlib.Path(self.temporary.name).resolve()
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def assert_left_nothing(self, but=()):
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), sorted(but))
+
+
+class BadInput(InFolder):
+    """Row by row: one clear line, the right exit code, nothing left behind."""
+
+    def refuse(self, code, pattern, *arguments, but=()):
+        done = run(*arguments, folder=self.folder)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        self.assertRegex(done.stderr, pattern)
+        self.assertEqual(done.stdout, "")
+        self.assert_left_nothing(but)
+
+    def test_unknown_command(self):
+        self.refuse(2, "no command .*train", "trian")
+
+    def test_unknown_option_names_the_nearest(self):
+        self.refuse(2, "--learning-rate", "train", "--learning-rat", "1e-3")
+
+    def test_unknown_config_key_names_the_nearest(self):
+        (self.folder / "c.json").write_text('{"host-memry": "1GiB"}')
+        self.refuse(2, "host-memory", "train", "--config", "c.json", but=["c.json"])
+
+    def test_size_that_is_none(self):
+        self.refuse(2, "12XB", "train", "--host-memory", "12XB")
+
+    def test_missing_data(self):
+        self.refuse(2, "nowhere.txt", "train", "--data", "nowhere.txt")
+
+    def test_empty_data(self):
+        (self.folder / "empty.txt").touch()
+        self.refuse(2, "empty|no text", "train", "--data", "empty.txt", but=["empty.txt"])
+
+    def test_missing_nvme_folder(self):
+        self.refuse(2, "nowhere", "train", *SMALL, "--nvme", "nowhere", "--placement", "0,0")
+
+    def test_full_nvme_folder(self):
+        self.refuse(3, "raise the SIZE of --nvme DIR:SIZE", "train", *SMALL, "--nvme", ".:1MiB",
+                    "--placement", "0,0")
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounting needs root")
+    def test_nvme_folder_on_a_full_disk(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=True)
+        try:
+            self.refuse(3, "space|free", "train", *SMALL, "--nvme", "disk", "--placement", "0,0",
+                        but=["disk"])
+        finally:
+            subprocess.run(["umount", disk], check=True)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounting needs root")
+    def test_unwritable_nvme_folder(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", disk], check=True)
+        try:
+            self.refuse(2, "disk", "train", *SMALL, "--nvme", "disk", "--placement", "0,0",
+                        but=["disk"])
+        finally:
+            subprocess.run(["umount", disk], check=True)
+
+    def test_budgets_that_cannot_work(self):
+        self.refuse(3, "raise --device-memory to", "train", *SMALL, "--device-memory", "1MB")
+        self.refuse(3, "raise --host-memory to .*or give a folder with --nvme", "train", *SMALL,
+                    "--host-memory", "1MB", "--placement", "0,1")
+
+    def test_learning_rate_that_is_no_number(self):
+        self.refuse(2, "learning-rate", "train", "--learning-rate", "nan")
+        self.refuse(2, "learning-rate", "train", "--learning-rate", "-1")
+
+    def test_model_that_is_none(self):
+        self.refuse(2, "heads", "train", "--heads", "3", "--width", "128")
+
+    def test_placement_that_is_none(self):
+        self.refuse(2, "fractions", "train", *SMALL, "--placement", "0.9,0.9")
+        self.refuse(2, "--nvme", "train", *SMALL, "--placement", "0,0")
+
+
+class Train(InFolder):
+    def placed(self, *more):
+        return ["train", *SMALL, "--nvme", ".", "--placement", "0.2,0.3", *more]
+
+    def test_moves_what_the_plan_says_and_leaves_nothing(self):
+        done = run(*self.placed("--steps", "6", "--evaluate-every", "2", "--log", "log.json"),
+                   folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("0 of 6 steps moved other than planned", done.stdout)
+        moved = re.search(r"a step moves \(plan, measured\): (.*)", done.stdout).group(1)
+        for link in ("read", "write", "upload", "download"):
+            planned, measured = re.search(rf"{link} (\d+), (\d+);", moved).groups()
+            self.assertEqual(planned, measured)
+            self.assertGreater(int(planned), 0)
+        self.assert_left_nothing(but=["log.json"])
+
+    def test_logs_one_object_a_line(self):
+        run(*self.placed("--steps", "3", "--log", "log.json"), folder=self.folder)
+        lines = [json.loads(l) for l in (self.folder / "log.json").read_text().splitlines()]
+        self.assertEqual(lines[0]["schema"], "ballast.train/1")
+        self.assertEqual(lines[0]["settings"]["width"], 128)
+        steps = [l for l in lines if "loss" in l]
+        self.assertEqual([l["step"] for l in steps], [1, 2, 3])
+        for step in steps:
+            self.assertAlmostEqual(sum(step["attribution"].values()), 1, places=2)
+            self.assertGreater(step["tokens_per_s"], 0)
+
+    def test_gives_the_same_losses_wherever_the_state_is(self):
+        def losses(*where):
+            run("train", *SMALL, "--steps", "4", "--log", "log.json", *where, folder=self.folder)
+            return [json.loads(l)["loss"] for l in (self.folder / "log.json").read_text()
+                    .splitlines() if "loss" in l.replace("validation_loss", "")]
+        resident = losses()
+        self.assertEqual(len(resident), 4)
+        self.assertEqual(resident, losses("--nvme", ".", "--placement", "0,0"))
+
+    def test_trains_on_a_file_of_ones_own(self):
+        (self.folder / "text").write_text("to be, or not to be, that is the question\n" * 200)
+        done = run("train", *SMALL, "--data", "text", "--steps", "3", folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def interrupted(self, number):
+        with subprocess.Popen([BALLAST, *self.placed("--steps", "1000000")], cwd=self.folder,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+            for line in child.stderr:
+                if line.startswith("step 1/"):
+                    break
+            held = [os.readlink(p) for p in pathlib.Path(f"/proc/{child.pid}/fd").iterdir()]
+            self.assertTrue(any(str(self.folder) in name and "deleted" in name for name in held), held)
+            child.send_signal(number)
+            child.stderr.close()
+            self.assertNotEqual(child.wait(timeout=20), 0)
+        self.assert_left_nothing()
+
+    def test_leaves_nothing_after_control_c(self):
+        self.interrupted(signal.SIGINT)
+
+    def test_leaves_nothing_after_kill(self):
+        self.interrupted(signal.SIGKILL)
+
+
+class MemoryGroup:
+    """A memory control group, version 1 or 2; page cache counts in both."""
+
+    def __init__(self, name):
+        unified = pathlib.Path("/sys/fs/cgroup/cgroup.controllers")
+        self.new = unified.exists()
+        self.path = pathlib.Path("/sys/fs/cgroup" if self.new else "/sys/fs/cgroup/memory") / name
+        self.path.mkdir()
+        self.limit = "memory.max" if self.new else "memory.limit_in_bytes"
+        self.peak = "memory.peak" if self.new else "memory.max_usage_in_bytes"
+        if not (self.path / self.limit).exists():
+            self.path.rmdir()
+            raise OSError("the memory controller is not delegated")
+
+    def run(self, *arguments, folder, limit=None):
+        if limit is not None:
+            (self.path / self.limit).write_text(str(limit))
+        return run(*arguments, folder=folder,
+                   preexec_fn=lambda: (self.path / "cgroup.procs").write_text(str(os.getpid())))
+
+    def used(self):
+        return int((self.path / self.peak).read_text())
+
+    def remove(self):
+        for _ in range(50):
+            try:
+                return self.path.rmdir()
+            except OSError:
+                time.sleep(0.1)
+
+
+class Memory(InFolder):
+    def group(self, name):
+        try:
+            made = MemoryGroup(f"ballast-test-{os.getpid()}-{name}")
+        except OSError as reason:
+            self.skipTest(f"no memory control group: {reason}")
+        self.addCleanup(made.remove)
+        return made
+
+    def test_stays_inside_its_budgets(self):
+        """Budgets + 64 MiB over the bare process hold it; the activations are in the device budget."""
+        bare = self.group("bare")
+        tiny = ["--layers", "1", "--width", "32", "--heads", "1", "--tokens", "8", "--sequences", "1",
+                "--steps", "1", "--validation-windows", "1", "--sample-tokens", "0"]
+        self.assertEqual(bare.run("train", *tiny, folder=self.folder).returncode, 0)
+        limit = bare.used() + (64 + 36 + 40) * MIB
+        placed = self.group("placed")
+        model = ["--layers", "6", "--width", "320", "--heads", "5", "--tokens", "64",
+                 "--sequences", "4", "--tile-elements", "128Ki", "--gradient-slots", "1",
+                 "--validation-windows", "8", "--sample-tokens", "0", "--steps", "10"]
+        done = placed.run("train", *model, "--device-memory", "36MiB", "--host-memory", "40MiB",
+                          "--nvme", ".", folder=self.folder, limit=limit)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        state = float(re.search(r"([\d.]+) MiB of state", done.stdout).group(1))
+        self.assertGreater(state, 1.2 * (36 + 40))
+        print(f"bare {bare.used() / MIB:.1f} MiB, limit {limit / MIB:.1f} MiB, used "
+              f"{placed.used() / MIB:.1f} MiB", file=sys.stderr)
+
+
+class Prove(InFolder):
+    def test_quick_proof_is_identical(self):
+        done = run("prove", "--quick", folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("8 arms identical, 0 different", done.stdout)
+        self.assert_left_nothing()
+
+    def test_a_bit_flipped_in_memory_is_different(self):
+        done = run("prove", "--quick", "--flip", "memory", folder=self.folder)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("0 arms identical, 8 different", done.stdout)
+
+    def test_a_bit_flipped_on_disk_is_an_error(self):
+        done = run("prove", "--quick", "--placements", "nvme", "--flip", "disk", folder=self.folder)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "not the bytes last written")
+
+
+class ProveAll(InFolder):
+    def test_every_combination_is_identical(self):
+        done = run("prove", "--json", "all.json", folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        arms = json.loads((self.folder / "all.json").read_text())["arms"]
+        self.assertTrue(all(arm["identical"] for arm in arms))
+        self.assertGreaterEqual(len(arms), 64)
+
+
+class Doctor(InFolder):
+    def test_says_what_is_there(self):
+        done = run("doctor", "--json", "-", folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        names = {check["name"] for check in json.loads(done.stdout)["checks"]}
+        self.assertLessEqual({"processor", "memory", "disk", "gpu"}, names)
+        self.assert_left_nothing()
+
+
+if __name__ == "__main__":
+    unittest.main()

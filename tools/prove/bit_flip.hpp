@@ -1,0 +1,36 @@
+// Damage on purpose, to show that it is noticed: one bit of one tile on disk, behind the engine's back.
+//
+// The backends pass everything on and remember the store; the engine that owns it must be alive when
+// damage() is called, and idle.
+#pragma once
+
+#include <ballast/backends.hpp>
+#include <memory>
+
+namespace ballast::tools {
+
+class damaging_backends final : public backends {
+ public:
+  damaging_backends();
+
+  result<std::unique_ptr<device>> make_device(const engine_config& config, bytes capacity) override;
+  result<std::unique_ptr<memory_region>> make_host_region(bytes size) override;
+  result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
+                                            std::uint32_t slices) override;
+  result<std::unique_ptr<communicator>> make_communicator(const engine_config& config) override;
+  result<std::unique_ptr<update_backend>> make_updates(const engine_config& config) override;
+  const clock& time() const override { return real_->time(); }
+
+  /// Flips a bit of the first tile on disk; its digest stays as it was.
+  ///
+  /// Errors: invalid_argument where nothing rests on disk; those of the links
+  static status damage(store* disk);
+  /// The store that was made last; nullptr when none was.
+  std::shared_ptr<store*> last_store() const { return last_; }
+
+ private:
+  std::unique_ptr<backends> real_;
+  std::shared_ptr<store*> last_ = std::make_shared<store*>(nullptr);
+};
+
+}  // namespace ballast::tools

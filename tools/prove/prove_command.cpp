@@ -1,0 +1,87 @@
+#include "tools/prove/prove_command.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "cpu/update_backend.hpp"
+#include "tools/command/json_lines.hpp"
+#include "tools/command/option_parser.hpp"
+#include "tools/prove/verdict.hpp"
+
+namespace ballast::tools {
+namespace {
+
+exit_code fail(const failure& problem, stage when) {
+  fmt::print(stderr, "ballast prove: {}\n", problem.message);
+  return exit_code_of(problem, when);
+}
+
+exit_code conclude(const prove_settings& settings, const nlohmann::ordered_json& document,
+                   std::size_t identical, std::size_t different, std::size_t left_out) {
+  if (!settings.json.empty()) {
+    auto file = json_lines::open(settings.json);
+    if (const status written = file ? file->write(document) : status(file.error()); !written) {
+      return fail(written.error(), stage::running);
+    }
+  }
+  fmt::print("{}: {} arms identical, {} different, {} left out (this machine lacks them)\n",
+             different == 0 ? "identical" : "DIFFERENT", identical, different, left_out);
+  return different == 0 && identical > 0 ? exit_code::done : exit_code::verification_failed;
+}
+
+}  // namespace
+
+exit_code prove(std::span<const std::string> arguments) {
+  prove_settings settings;
+  const option_set options = prove_options(settings);
+  const auto parsed = parse_options(options, arguments);
+  if (!parsed) {
+    return fail(parsed.error(), stage::set_up);
+  }
+  if (parsed->help) {
+    fmt::print("{}", *parsed->help);
+    return exit_code::done;
+  }
+  const auto all = arms(settings);
+  if (!all) {
+    return fail(all.error(), stage::set_up);
+  }
+  nlohmann::ordered_json document{{"schema", "ballast.prove/1"}, {"settings", options.values()}};
+  std::optional<reference_arm> expected;
+  std::string expected_compute;
+  std::size_t identical = 0;
+  std::size_t different = 0;
+  std::size_t left_out = 0;
+  for (const arm& each : *all) {
+    if (each.config.isa == instruction_set::avx512 && !cpu::supports(instruction_set::avx512)) {
+      ++left_out;
+      continue;
+    }
+    proof_run run = settings.run;
+    run.model.compute = each.compute == "fp32" ? encoding::fp32 : encoding::exact;
+    if (!expected || expected_compute != each.compute) {
+      auto reference = run_reference(run);
+      if (!reference) {
+        return fail(reference.error(), stage::set_up);
+      }
+      expected = *std::move(reference);
+      expected_compute = each.compute;
+    }
+    const auto found = run_arm(settings, run, each, *expected);
+    if (!found) {
+      if (found.error().code == errc::unsupported) {
+        fmt::print(stderr, "left out: {}: {}\n", each.name(), found.error().message);
+        ++left_out;
+        continue;
+      }
+      return fail(found.error(), stage::running);
+    }
+    fmt::print("{}\n", line(each, *found));
+    document["arms"].push_back(row(each, *found));
+    ++(found->identical() ? identical : different);
+  }
+  return conclude(settings, document, identical, different, left_out);
+}
+
+}  // namespace ballast::tools

@@ -1,0 +1,33 @@
+// What `ballast prove` can be told: which arms, which run, which damage.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tools/command/option_set.hpp"
+#include "tools/prove/trajectory.hpp"
+
+namespace ballast::tools {
+
+enum class flip_target : std::uint8_t { none, memory, disk };
+
+struct prove_settings {
+  proof_run run;
+  std::vector<std::string> placements = {"device", "host", "nvme", "mixed"};
+  std::vector<std::string> computes = {"fp32", "bf16"};
+  std::vector<std::string> threads = {"1", "2"};
+  std::vector<std::string> tiles = {"8Ki", "20Ki"};
+  std::vector<std::string> ios = {"uring", "posix"};
+  std::vector<std::string> isas = {"baseline", "avx512"};
+  std::string directory = ".";
+  bool quick = false;
+  flip_target flip = flip_target::none;
+  std::uint64_t flip_step = 3;
+  std::string json;
+
+  prove_settings();
+};
+
+option_set prove_options(prove_settings& settings);
+
+}  // namespace ballast::tools

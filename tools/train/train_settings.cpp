@@ -1,0 +1,101 @@
+#include "tools/train/train_settings.hpp"
+
+#include "tools/engine_settings.hpp"
+
+namespace ballast::tools {
+namespace {
+
+using namespace literals;
+
+void add_model_options(option_set& options, gpt_config& model) {
+  options.section("Model (GPT-2, byte-level)");
+  options.whole("layers", model.layers, {1, 4096}, "transformer blocks");
+  options.whole("heads", model.heads, {1, 4096}, "attention heads of a block");
+  options.whole("width", model.width, {1, 1u << 20}, "channels, a multiple of the heads");
+  options.whole("context", model.context, {1, 1u << 20}, "positions the model knows");
+  options.whole("vocabulary", model.vocabulary, {byte_vocabulary, 1u << 24},
+                "tokens; above 256 the rest is never seen");
+  options.choice<encoding>("compute", model.compute,
+                           {{"bf16", encoding::exact}, {"fp32", encoding::fp32}},
+                           "compute type; bf16 keeps exact fp32 masters");
+  options.whole("seed", model.seed, {}, "of the initial weights");
+}
+
+void add_training_options(option_set& options, train_settings& settings) {
+  trainer_options& training = settings.trainer;
+  options.section("Data");
+  options.list("data", settings.data, "PATH", "the licence texts of every Debian machine",
+               "text files, or folders of them");
+  options.whole("data-seed", training.data_seed, {}, "of the order of the batches");
+
+  options.section("Training");
+  options.whole("steps", training.learning_rate.steps, {1, std::uint64_t{1} << 40}, "steps");
+  options.whole("micro-batches", training.batch.micro_batches, {1, 1u << 20},
+                "micro-batches a step (gradient accumulation)");
+  options.whole("sequences", training.batch.sequences, {1, 1u << 20}, "sequences of a micro-batch");
+  options.whole("tokens", training.batch.tokens, {1, 1u << 20},
+                "tokens of a sequence, at most the context");
+  options.real("learning-rate", training.learning_rate.peak, {0, 1e3}, "its peak, after warm-up");
+  options.real("last-learning-rate", training.learning_rate.last, {0, 1e3},
+               "where the cosine ends");
+  options.whole("warm-up", training.learning_rate.warm_up, {}, "steps of linear warm-up");
+  options.real("weight-decay", training.model.optimizer.weight_decay, {0, 1e3},
+               "decoupled, of matrices and embeddings only");
+  options.real("beta1", training.model.optimizer.beta1, {0, 0.999999}, "AdamW's decay of m");
+  options.real("beta2", training.model.optimizer.beta2, {0, 0.99999999}, "AdamW's decay of v");
+  options.real("epsilon", training.model.optimizer.epsilon, {1e-30, 1}, "AdamW's epsilon");
+  options.real("clip", training.clip_norm, {0, 1e30}, "global gradient norm; 0: no clipping");
+  options.whole("compute-threads", training.batch.threads, {0, 1024},
+                "threads of the model's arithmetic; 0: one a core");
+  options.flag("keep-activations", training.batch.keep_activations,
+               "keep all activations instead of computing them again in backward");
+}
+
+}  // namespace
+
+train_settings::train_settings() {
+  trainer.model.layers = 4;
+  trainer.model.heads = 4;
+  trainer.model.width = 256;
+  trainer.batch.sequences = 8;
+  trainer.batch.tokens = 128;
+}
+
+train_settings train_settings::for_demo() {
+  train_settings demo;
+  demo.demo = true;
+  demo.trainer.model.layers = 8;
+  demo.trainer.model.heads = 8;
+  demo.trainer.model.width = 512;
+  demo.trainer.batch.micro_batches = 3;
+  demo.trainer.batch.sequences = 4;
+  demo.trainer.learning_rate = {.peak = 6e-4, .last = 6e-5, .warm_up = 20, .steps = 150};
+  demo.engine.device_memory = 66_MiB;
+  demo.engine.host_memory = 102_MiB;
+  demo.engine.nvme_directory = ".";
+  demo.engine.tile_elements = {128 * 1024};
+  demo.engine.gradient_slots = 1;
+  return demo;
+}
+
+option_set train_options(train_settings& settings) {
+  option_set options("ballast train",
+                     "Trains a GPT-2 on text, its state kept wherever the budgets allow.");
+  options.flag("demo", settings.demo,
+               "start from the demo's settings: a model larger than its memory budgets");
+  add_model_options(options, settings.trainer.model);
+  add_training_options(options, settings);
+  add_engine_options(options, settings.engine);
+  options.section("Output");
+  options.whole("evaluate-every", settings.evaluate_every, {},
+                "steps between validation losses; 0: at the start and the end only");
+  options.whole("validation-windows", settings.trainer.validation_windows, {},
+                "sequences of a validation; 0: the whole validation text");
+  options.text("prompt", settings.prompt, "TEXT", "what the sample at the end goes on from");
+  options.whole("sample-tokens", settings.sample.tokens, {0, 1u << 20},
+                "tokens of the sample; 0: none");
+  options.text("log", settings.log, "FILE", "one JSON object a step there; - is stdout");
+  return options;
+}
+
+}  // namespace ballast::tools

@@ -1,0 +1,151 @@
+#include "tools/train/training_run.hpp"
+
+#include <fmt/format.h>
+
+#include "tools/command/size_text.hpp"
+#include "tools/train/visits.hpp"
+
+namespace ballast::tools {
+namespace {
+
+result<corpus> load_text(const std::vector<std::string>& paths) {
+  std::vector<std::filesystem::path> from(paths.begin(), paths.end());
+  if (from.empty()) {
+    from.push_back(corpus::default_folder());
+  }
+  return corpus::load(from);
+}
+
+std::string described(const text_loss& loss) {
+  return fmt::format("validation loss {:.4f} (perplexity {:.2f}, {:.3f} bits per byte)", loss.nats,
+                     loss.perplexity(), loss.bits_per_byte());
+}
+
+}  // namespace
+
+training_run::training_run(const train_settings& settings, corpus text)
+    : settings_(settings), text_(std::move(text)), model_(declare(settings.trainer.model)) {}
+
+result<std::unique_ptr<training_run>> training_run::prepare(const train_settings& settings) {
+  if (auto sane = check(settings.trainer.model, settings.trainer.batch); !sane) {
+    return sane.error();
+  }
+  auto text = load_text(settings.data);
+  if (!text) {
+    return text.error();
+  }
+  std::unique_ptr<training_run> made(new training_run(settings, *std::move(text)));
+  if (auto sealed = made->seal(); !sealed) {
+    return sealed.error();
+  }
+  return made;
+}
+
+status training_run::seal() {
+  const auto activations = activation_bytes(settings_.trainer.model, settings_.trainer.batch);
+  if (!activations) {
+    return activations.error();
+  }
+  engine_ = std::make_unique<engine>(model_.declared, make_backends());
+  engine_->reserve(place::device, *activations);
+  auto sealed = engine_->seal(settings_.engine);
+  if (!sealed) {
+    return sealed.error();
+  }
+  plan_ = *std::move(sealed);
+  predicted_ = engine_->predict(training_visits(model_));
+  state_ = std::make_unique<engine_state>(*engine_);
+  auto made = trainer::make(settings_.trainer, model_, text_, *state_);
+  if (!made) {
+    return made.error();
+  }
+  trainer_ = *std::move(made);
+  return {};
+}
+
+status training_run::train(json_lines* log) {
+  const steady_clock time;
+  const std::uint64_t steps = settings_.trainer.learning_rate.steps;
+  progress bar(stderr, progress_style::on(stderr), "step", steps, time);
+  if (auto evaluated = evaluate(0, log, bar); !evaluated) {
+    return evaluated;
+  }
+  for (std::uint64_t index = 0; index < steps; ++index) {
+    const auto record = one_step(index);
+    if (!record) {
+      return record.error();
+    }
+    bar.update(record->step, note(*record));
+    if (log != nullptr) {
+      if (auto written = log->write(log_line(*record)); !written) {
+        return written;
+      }
+    }
+    const bool due = settings_.evaluate_every > 0 && record->step % settings_.evaluate_every == 0;
+    if (due || record->step == steps) {
+      if (auto evaluated = evaluate(record->step, log, bar); !evaluated) {
+        return evaluated;
+      }
+    }
+  }
+  print_summary();
+  return settings_.sample.tokens > 0 ? print_sample() : status();
+}
+
+result<step_record> training_run::one_step(std::uint64_t index) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto stepped = trainer_->step(index);
+  if (!stepped) {
+    return stepped.error();
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  const step_record record{index + 1, *stepped, state_->report(), took.count()};
+  train_seconds_ += record.seconds;
+  trained_tokens_ += stepped->tokens;
+  moved_ = record.report.moved;
+  // A skipped step updates nothing, so it moves no state; any other moves what the plan says.
+  if (!stepped->skipped && moved_ != predicted_) {
+    ++unpredicted_steps_;
+  }
+  return record;
+}
+
+status training_run::evaluate(std::uint64_t step, json_lines* log, progress& bar) {
+  const auto loss = trainer_->evaluate();
+  if (!loss) {
+    return loss.error();
+  }
+  bar.say(fmt::format("step {}: {}", step, described(*loss)));
+  (first_ ? last_ : first_) = *loss;
+  if (log == nullptr) {
+    return {};
+  }
+  return log->write({{"step", step},
+                     {"validation_loss", loss->nats},
+                     {"perplexity", loss->perplexity()},
+                     {"bits_per_byte", loss->bits_per_byte()}});
+}
+
+void training_run::print_summary() const {
+  fmt::print("{} steps, {} tokens in {:.1f} s: {:.0f} tokens/s\n",
+             settings_.trainer.learning_rate.steps, trained_tokens_, train_seconds_,
+             static_cast<double>(trained_tokens_) / train_seconds_);
+  fmt::print("before: {}\nafter:  {}\n", described(*first_), described(last_ ? *last_ : *first_));
+  fmt::print("a step moves (plan, measured):");
+  for (const hop each : {hop::read, hop::write, hop::upload, hop::download}) {
+    fmt::print(" {} {}, {};", to_string(each), predicted_[each].value, moved_[each].value);
+  }
+  fmt::print(" {} of {} steps moved other than planned\n", unpredicted_steps_,
+             settings_.trainer.learning_rate.steps);
+}
+
+status training_run::print_sample() {
+  const auto text = trainer_->sample(settings_.prompt, settings_.sample);
+  if (!text) {
+    return text.error();
+  }
+  fmt::print("sample:\n{}\n", *text);
+  return {};
+}
+
+}  // namespace ballast::tools

@@ -1,0 +1,56 @@
+// One training run from sealed engine to last sample: the loop of `ballast train`.
+//
+// Owns the model's declaration, the engine and the trainer, built in that order; one thread calls it.
+#pragma once
+
+#include <ballast/engine.hpp>
+#include <memory>
+#include <optional>
+
+#include "tools/command/json_lines.hpp"
+#include "tools/command/progress.hpp"
+#include "tools/engine_state.hpp"
+#include "tools/train/step_record.hpp"
+#include "tools/train/train_settings.hpp"
+
+namespace ballast::tools {
+
+class training_run {
+ public:
+  /// Loads the text, declares the model and seals the engine; nothing is trained yet.
+  ///
+  /// Errors: what the text, the model, the plan or the parts refuse
+  static result<std::unique_ptr<training_run>> prepare(const train_settings& settings);
+
+  const plan& sealed() const { return plan_; }
+  std::vector<std::string> parts() const { return engine_->parts(); }
+
+  /// Trains all steps; results to stdout, progress to stderr, records to `log` where there is one.
+  status train(json_lines* log);
+
+ private:
+  training_run(const train_settings& settings, corpus text);
+
+  status seal();
+  result<step_record> one_step(std::uint64_t index);
+  status evaluate(std::uint64_t step, json_lines* log, progress& bar);
+  void print_summary() const;
+  status print_sample();
+
+  const train_settings& settings_;
+  const corpus text_;
+  const gpt_model model_;
+  std::unique_ptr<engine> engine_;
+  std::unique_ptr<engine_state> state_;
+  std::unique_ptr<trainer> trainer_;
+  plan plan_;
+  traffic predicted_;
+
+  std::optional<text_loss> first_, last_;
+  double train_seconds_ = 0;
+  std::uint64_t trained_tokens_ = 0;
+  std::uint64_t unpredicted_steps_ = 0;  ///< whose traffic differed from the plan's
+  traffic moved_;                        ///< of the last step
+};
+
+}  // namespace ballast::tools
