@@ -70,7 +70,7 @@ def parameters():
     made = {}
     for index, (name, shape) in enumerate(shapes()):
         key = (int(mixed(77)) + 3 * index) & int(M64)
-        deviation = np.float32(0.1 if len(shape) == 1 else 0.05)
+        deviation = np.float32(0.1 if len(shape) == 1 else 0.15)
         offset = np.float32(1 if len(shape) == 1 and name.endswith("weight") else 0)
         values = offset + deviation * random_normal(key, int(np.prod(shape)))
         made[name] = torch.tensor(values.reshape(shape), requires_grad=True)

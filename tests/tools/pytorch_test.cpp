@@ -44,8 +44,9 @@ TEST(PyTorch, AgreesOnLossNormAndEveryGradient) {
     const nlohmann::json& expected = figures["gradients"][name];
     const double size = expected["norm"].get<double>();
     const std::vector<float> ours = small.gradient({index});
-    EXPECT_NEAR(norm_of(ours), size, 1e-3 * size) << name;
-    EXPECT_LT(distance(ours, expected["projections"].get<std::vector<double>>()), 1e-3 * size)
+    // 1e-3 is what is promised; two fp32 implementations agree a hundred times better.
+    EXPECT_NEAR(norm_of(ours), size, 1e-5 * size) << name;
+    EXPECT_LT(distance(ours, expected["projections"].get<std::vector<double>>()), 1e-5 * size)
         << name;
   }
 }

@@ -45,7 +45,7 @@ struct small_gpt {
   std::vector<float> weights(parameter_id which) const {
     const parameter& of = model.declared.at(which);
     const bool gain = of.name.ends_with("weight") && of.shape.size() == 1;
-    const float deviation = of.shape.size() == 1 ? 0.1f : 0.05f;
+    const float deviation = of.shape.size() == 1 ? 0.1f : 0.15f;
     std::vector<float> values(of.count.value);
     for (std::size_t i = 0; i < values.size(); ++i) {
       values[i] = (gain ? 1.0f : 0.0f) +
