@@ -75,11 +75,13 @@ __host__ __device__ inline float widen_bf16(std::uint16_t value) {
 /// One AdamW step of one element; why this order: cpu/adamw_reference.cpp.
 __host__ __device__ inline adamw_element adamw(const adamw_scalars& scalars, adamw_element before,
                                                float gradient) {
-  const float g = gradient * scalars.gradient_scale;
-  const float m = scalars.beta1 * before.momentum + scalars.one_minus_beta1 * g;
-  const float v = scalars.beta2 * before.variance + (scalars.one_minus_beta2 * g) * g;
-  const float denominator = sqrtf(v) * scalars.inverse_sqrt_bias_correction2 + scalars.epsilon;
-  const float change = scalars.step_size * (m / denominator) + scalars.decay_rate * before.weight;
+  const double g = gradient;
+  const double wide_m = scalars.beta1 * double{before.momentum} + scalars.momentum_gain * g;
+  const double wide_v = scalars.beta2 * double{before.variance} + scalars.variance_gain * (g * g);
+  const auto m = static_cast<float>(wide_m);
+  const auto v = static_cast<float>(wide_v);
+  const float adam = scalars.step_size * (m / (sqrtf(v) + scalars.epsilon));
+  const float change = adam + scalars.decay_rate * before.weight;
   return {canonical(before.weight - change), canonical(m), canonical(v)};
 }
 
