@@ -61,7 +61,7 @@ copy_thread::~copy_thread() {
 ticket copy_thread::submit(std::span<std::byte> to, std::span<const std::byte> from,
                            completion done, std::shared_ptr<copy_counters> counters) {
   require(to.size() == from.size(), "a copy's target is as long as its source");
-  auto state = std::allocate_shared<copy_state>(pool_allocator<copy_state>(pool_), to, from, done,
+  auto state = std::allocate_shared<copy_state>(block_allocator<copy_state>(pool_), to, from, done,
                                                 std::move(counters));
   {
     const std::lock_guard lock(mutex_);

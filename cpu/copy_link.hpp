@@ -9,7 +9,7 @@
 
 #include <ballast/link.hpp>
 #include <condition_variable>
-#include <cpu/block_pool.hpp>
+#include <ballast/block_pool.hpp>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -36,7 +36,7 @@ class copy_thread {
                 std::shared_ptr<copy_counters> counters);
 
   /// Heap blocks that the queue ever needed: constant in the steady state.
-  std::size_t pooled() const { return pool_->blocks(); }
+  std::size_t pooled() const { return pool_->made(); }
 
  private:
   void serve();

@@ -13,7 +13,7 @@
 #include <functional>
 #include <future>
 #include <mutex>
-#include <nvme/block_pool.hpp>
+#include <ballast/block_pool.hpp>
 #include <nvme/errno_translator.hpp>
 #include <nvme/io_piece.hpp>
 #include <nvme/staging.hpp>

@@ -26,13 +26,15 @@ class machine_backends final : public backends {
   }
 
   result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
-                                            std::uint32_t slices) override {
+                                            std::uint32_t slices,
+                                            std::span<std::byte> arena) override {
     return nvme::make_store({.directory = config.nvme_directory.value_or(""),
                              .size = size,
                              .slices = slices,
                              .time = clock_,
                              .backend = config.io,
-                             .deadline = std::chrono::seconds(config.io_deadline_seconds)});
+                             .deadline = std::chrono::seconds(config.io_deadline_seconds),
+                             .arena = arena});
   }
 
   result<std::unique_ptr<communicator>> make_communicator(const engine_config&) override {

@@ -10,8 +10,8 @@
 #include <ballast/lease.hpp>
 #include <vector>
 
-#include "tile_homes.hpp"
-#include "workers.hpp"
+#include "gradient_rounding.hpp"
+#include "gradient_sums.hpp"
 
 namespace ballast {
 
@@ -36,8 +36,8 @@ class gradient_slots final : public lease_keeper {
   void reset();
 
   /// Of the completed gradient: the ordered sum of squares, and whether all of it was finite.
-  double sum_of_squares() const;
-  bool finite() const { return (findings_ & found_non_finite_gradient) == 0; }
+  double sum_of_squares() const { return rounding_.sum_of_squares(); }
+  bool finite() const { return rounding_.finite(); }
 
   bool any_leased() const { return leases_ > 0; }
   nanoseconds waited() const { return waited_; }
@@ -50,39 +50,24 @@ class gradient_slots final : public lease_keeper {
     bool leased = false;
     std::vector<ticket> downloads;
   };
-  /// A run of one tile's gradient, at most chunk_elements long.
-  struct chunk {
-    tile_id tile;
-    element_range range;  ///< in the layer
-  };
 
-  std::vector<chunk> chunks_of(layer_id layer, element_range range) const;
   status settle(slot& which);
   status check_push(layer_id layer, bool last) const;
   void clear_frozen(const gradient_lease& gradient, stream_ref stream);
   void round_and_download(const gradient_lease& gradient, slot& from, stream_ref stream);
-  status add(parameter_id which, std::span<float> gradient, stream_ref stream);
-  status add_from_device(const std::vector<chunk>& chunks, element_range home,
-                         std::span<float> gradient);
-  void round(const chunk& part, std::span<const float> source, std::byte* target,
-             update_backend& by, stream_ref stream);
-  void round_sums(layer_id layer);
-  std::span<float> sums_of(const chunk& part) const;
 
   const model& declared_;
   const layout& where_;
   tile_homes& homes_;
-  update_backend& host_updates_;
   workers& workers_;
   const clock& time_;
+  gradient_rounding rounding_;
+  gradient_sums sums_;
   std::vector<slot> slots_;
   std::uint32_t next_slot_ = 0;
-  std::vector<std::vector<chunk>> chunks_;  ///< by layer: its whole shard
-  std::vector<double> block_sums_;          ///< by flat block
-  std::vector<bool> complete_;              ///< by layer: the push marked last has come
-  std::vector<bool> pushed_;                ///< by layer
-  std::vector<bool> summed_;                ///< by parameter: its sums hold a value of this step
-  std::uint32_t findings_ = 0;
+  std::vector<std::vector<gradient_chunk>> chunks_;  ///< by layer: its whole shard
+  std::vector<bool> complete_;                       ///< by layer: the push marked last has come
+  std::vector<bool> pushed_;                         ///< by layer
   std::uint32_t leases_ = 0;
   nanoseconds waited_{0};
   nanoseconds passed_{0};

@@ -73,8 +73,12 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   }
   region_ = *std::move(allocated);
   host_left_ = region_->span();
+  const std::span<std::byte> staging = take(host_left_, drawn.staging.total());
+  for (std::uint32_t i = 0; i < drawn.staging.count; ++i) {
+    staging_.push_back(staging.subspan(drawn.staging.size.value * i, drawn.staging.size.value));
+  }
   if (drawn.nvme.value > 0) {
-    auto stored = parts.make_store(config, drawn.nvme, drawn.slices);
+    auto stored = parts.make_store(config, drawn.nvme, drawn.slices, staging);
     if (!stored) {
       return stored.error();
     }
@@ -99,9 +103,6 @@ status tile_homes::place_slots(const blueprint& drawn) {
   }
   if (auto placed = on_device(drawn.gradient_slots, gradient_slots_); !placed) {
     return placed;
-  }
-  for (std::uint32_t i = 0; i < drawn.staging.count; ++i) {
-    staging_.push_back(take(host_left_, drawn.staging.size));
   }
   for (std::uint32_t i = 0; i < drawn.chunk_staging.count; ++i) {
     chunks_.push_back(take(host_left_, drawn.chunk_staging.size));

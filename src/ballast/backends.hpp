@@ -21,8 +21,11 @@ class backends {
   virtual result<std::unique_ptr<device>> make_device(const engine_config& config,
                                                       bytes capacity) = 0;
   virtual result<std::unique_ptr<memory_region>> make_host_region(bytes size) = 0;
+  /// `arena`: memory that most transfers use; registered with the kernel where that is allowed. It
+  /// outlives the store.
   virtual result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
-                                                    std::uint32_t slices) = 0;
+                                                    std::uint32_t slices,
+                                                    std::span<std::byte> arena) = 0;
   virtual result<std::unique_ptr<communicator>> make_communicator(const engine_config& config) = 0;
   virtual result<std::unique_ptr<update_backend>> make_updates(const engine_config& config) = 0;
   virtual const clock& time() const = 0;

@@ -64,7 +64,7 @@ finding_line disk(const std::string& directory) {
   engine_config config;
   config.nvme_directory = directory;
   auto parts = make_backends();
-  const auto opened = parts->make_store(config, 1_MiB, 1);
+  const auto opened = parts->make_store(config, 1_MiB, 1, {});
   if (!opened) {
     return {"disk", false, opened.error().message, "choose another folder with --nvme DIR"};
   }

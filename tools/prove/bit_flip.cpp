@@ -16,8 +16,9 @@ result<std::unique_ptr<memory_region>> damaging_backends::make_host_region(bytes
 }
 
 result<std::unique_ptr<store>> damaging_backends::make_store(const engine_config& config,
-                                                             bytes size, std::uint32_t slices) {
-  auto made = real_->make_store(config, size, slices);
+                                                             bytes size, std::uint32_t slices,
+                                                             std::span<std::byte> arena) {
+  auto made = real_->make_store(config, size, slices, arena);
   if (made) {
     *last_ = made->get();
   }

@@ -16,7 +16,8 @@ class damaging_backends final : public backends {
   result<std::unique_ptr<device>> make_device(const engine_config& config, bytes capacity) override;
   result<std::unique_ptr<memory_region>> make_host_region(bytes size) override;
   result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
-                                            std::uint32_t slices) override;
+                                            std::uint32_t slices,
+                                            std::span<std::byte> arena) override;
   result<std::unique_ptr<communicator>> make_communicator(const engine_config& config) override;
   result<std::unique_ptr<update_backend>> make_updates(const engine_config& config) override;
   const clock& time() const override { return real_->time(); }

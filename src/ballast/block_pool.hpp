@@ -1,7 +1,7 @@
-// Memory of transfer states: blocks of one size that are reused, so that a transfer in steady state
+// Memory of transfer states, for whoever writes a link: blocks of one size that are reused, so that a transfer in steady state
 // allocates nothing. It grows to the most tickets ever alive at once and shrinks only when it ends.
 //
-// Owned jointly by the loop and by every block given out, so a ticket may outlive its store.
+// Owned jointly by its link and by every block given out, so a ticket may outlive its link.
 #pragma once
 
 #include <ballast/assert.hpp>
@@ -11,7 +11,7 @@
 #include <new>
 #include <utility>
 
-namespace ballast::nvme {
+namespace ballast {
 
 /// Threads: any
 class block_pool {
@@ -85,4 +85,4 @@ class block_allocator {
   std::shared_ptr<block_pool> pool_;
 };
 
-}  // namespace ballast::nvme
+}  // namespace ballast

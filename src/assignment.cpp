@@ -1,0 +1,136 @@
+#include "assignment.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ballast/rounding.hpp>
+
+namespace ballast {
+namespace {
+
+constexpr bytes device_alignment{256};
+
+}  // namespace
+
+assignment::assignment(const model& declared, const layout& where, const engine_config& config,
+                       const std::array<bytes, place_count>& reserved,
+                       std::vector<place> tile_places)
+    : declared_(declared), where_(where), config_(config), reserved_(reserved) {
+  drawn_.tile_places = std::move(tile_places);
+  size_slots();
+  size_store();
+  list_device();
+  list_host();
+  list_rest();
+}
+
+/// One array of all tiles on the device, or of all that are not.
+bytes assignment::sum(bool on_device, bytes tile_bytes::*array) const {
+  bytes total;
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    if (on(i, place::device) == on_device) {
+      total += bytes_of(where_, where_.tiles()[i], config_.several_pushes).*array;
+    }
+  }
+  return total;
+}
+
+void assignment::size_slots() {
+  std::uint32_t movable = 0;
+  std::uint32_t trainable = 0;
+  for (std::uint32_t i = 0; i < where_.layers().size(); ++i) {
+    const layer_layout& layer = where_.layers()[i];
+    if (!is_resident(where_, declared_, {i}, drawn_.tile_places)) {
+      ++movable;
+      const bytes whole = size_of(layer.bytes_of().weights) * layer.buffer.value;
+      drawn_.layer_slots.size =
+          std::max(drawn_.layer_slots.size, round_up(whole, device_alignment));
+    }
+    if (layer.trainable()) {
+      ++trainable;
+      const bytes whole = size_of(dtype::f32) * layer.buffer.value;
+      drawn_.gradient_slots.size =
+          std::max(drawn_.gradient_slots.size, round_up(whole, device_alignment));
+    }
+  }
+  drawn_.layer_slots.count = std::min(config_.layer_slots, movable);
+  drawn_.gradient_slots.count = std::min(config_.gradient_slots, trainable);
+}
+
+void assignment::size_store() {
+  std::uint32_t stored = 0;
+  bool sums_in_host = false;
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    const tile& each = where_.tiles()[i];
+    const tile_bytes sizes = bytes_of(where_, each, config_.several_pushes);
+    sums_in_host = sums_in_host || (!on(i, place::device) && sizes.sums.value > 0);
+    if (on(i, place::nvme)) {
+      const bytes whole = round_up(sizes.state, extent_alignment);
+      drawn_.nvme += whole;
+      drawn_.slices += static_cast<std::uint32_t>(count_up(each.range.count, slice_elements));
+      drawn_.staging.size = std::max(drawn_.staging.size, whole);
+      ++stored;
+    }
+  }
+  drawn_.staging.count = std::min(config_.pipeline_depth, stored);
+  if (sums_in_host) {
+    drawn_.chunk_staging = {2, size_of(dtype::f32) * chunk_elements.value};
+  }
+}
+
+void assignment::line(place of, std::string name, bytes size) {
+  if (size.value > 0) {
+    drawn_.summary.consumers.push_back({of, std::move(name), size});
+  }
+}
+
+void assignment::list_device() {
+  line(place::device, fmt::format("layer weights, {} slots", drawn_.layer_slots.count),
+       drawn_.layer_slots.total());
+  line(place::device, fmt::format("layer gradients, {} slots", drawn_.gradient_slots.count),
+       drawn_.gradient_slots.total());
+  line(place::device, "resident weights", sum(true, &tile_bytes::weights));
+  line(place::device, "resident optimizer state", sum(true, &tile_bytes::state));
+  line(place::device, "resident gradients", sum(true, &tile_bytes::gradient));
+  line(place::device, "resident gradient sums", sum(true, &tile_bytes::sums));
+  line(place::device, "caller", round_up(reserved_[0], device_alignment));
+}
+
+void assignment::list_host() {
+  bytes state;
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    if (on(i, place::host)) {
+      state += bytes_of(where_, where_.tiles()[i], false).state;
+    }
+  }
+  line(place::host, "weights", sum(false, &tile_bytes::weights));
+  line(place::host, "gradients", sum(false, &tile_bytes::gradient));
+  line(place::host, "gradient sums", sum(false, &tile_bytes::sums));
+  line(place::host, "optimizer state", state);
+  line(place::host, fmt::format("staging, {} tiles", drawn_.staging.count), drawn_.staging.total());
+  line(place::host, "gradient staging", drawn_.chunk_staging.total());
+  line(place::host, "block sums", bytes{8} * where_.blocks());
+  line(place::host, "digests", bytes{16} * drawn_.slices);
+  line(place::host, "caller", reserved_[static_cast<std::size_t>(place::host)]);
+}
+
+void assignment::list_rest() {
+  plan& summary = drawn_.summary;
+  line(place::nvme, "optimizer state", drawn_.nvme);
+  summary.budgets[static_cast<std::size_t>(place::device)] = config_.device_memory;
+  summary.budgets[static_cast<std::size_t>(place::host)] = config_.host_memory;
+  summary.budgets[static_cast<std::size_t>(place::nvme)] = config_.nvme_size;
+  for (const place each : drawn_.tile_places) {
+    ++summary.tiles[static_cast<std::size_t>(each)];
+  }
+  for (const parameter& each : declared_.parameters()) {
+    summary.parameters += each.count;
+  }
+  for (const tile& each : where_.tiles()) {
+    const tile_bytes parts = bytes_of(where_, each, false);
+    summary.state += parts.weights + parts.state + parts.gradient;
+  }
+  summary.nvme_step = drawn_.nvme * 2;
+}
+
+}  // namespace ballast

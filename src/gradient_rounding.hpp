@@ -1,0 +1,47 @@
+// The one pass over a complete gradient: rounds it to the compute type and takes its block sums of
+// squares and whether it is finite, chunk by chunk, on whatever threads bring it.
+//
+// Sums are kept by flat block and folded in index order, so that who rounded what, and when, does not
+// matter. Disjoint chunks may be rounded at once; the rest is the caller's thread.
+#pragma once
+
+#include <ballast/update.hpp>
+#include <vector>
+
+#include "tile_homes.hpp"
+
+namespace ballast {
+
+/// A run of one tile's gradient, at most chunk_elements long: the unit in which it moves.
+struct gradient_chunk {
+  tile_id tile;
+  element_range range;  ///< in the layer
+};
+
+/// The chunks of a layer's elements `range`, in order.
+std::vector<gradient_chunk> chunks_of(const layout& where, layer_id layer, element_range range);
+
+class gradient_rounding {
+ public:
+  explicit gradient_rounding(const layout& where, tile_homes& homes)
+      : where_(where), homes_(homes), block_sums_(where.blocks()) {}
+
+  /// Shapes: source[n] f32, target[n] of the layer's compute type, n = elements of the chunk
+  void round(const gradient_chunk& part, std::span<const float> source, std::byte* target,
+             update_backend& by, stream_ref stream);
+
+  /// Where the chunk's gradient rests: in host memory, or on the device.
+  std::span<std::byte> home_of(const gradient_chunk& part) const;
+
+  double sum_of_squares() const;
+  bool finite() const { return (findings_ & found_non_finite_gradient) == 0; }
+  void reset() { findings_ = found_nothing; }
+
+ private:
+  const layout& where_;
+  tile_homes& homes_;
+  std::vector<double> block_sums_;  ///< by flat block
+  std::uint32_t findings_ = 0;      ///< or-ed by several threads
+};
+
+}  // namespace ballast
