@@ -61,9 +61,11 @@ result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
   const std::lock_guard hold(mutex_);
   const bytes left = loop_->map().size - given_;
   if (size > left || round_up(size, alignment()) > left) {
-    return failure{errc::no_space,
-                   fmt::format("extent of {} bytes: {} of {} are left in {}; raise the SIZE of --nvme DIR:SIZE",
-                               size.value, left.value, loop_->map().size.value, description_)};
+    return failure{
+        errc::no_space,
+        fmt::format(
+            "extent of {} bytes: {} of {} are left in {}; raise the SIZE of --nvme DIR:SIZE",
+            size.value, left.value, loop_->map().size.value, description_)};
   }
   if (slices > digests_.capacity() - slices_given_) {
     return failure{errc::no_space,

@@ -77,6 +77,12 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   for (std::uint32_t i = 0; i < drawn.staging.count; ++i) {
     staging_.push_back(staging.subspan(drawn.staging.size.value * i, drawn.staging.size.value));
   }
+  if (drawn.nvme.value == 0 && config.nvme_directory) {
+    // A folder that was named and cannot be used is refused, although nothing rests there today.
+    if (auto probed = parts.make_store(config, extent_alignment, 1, {}); !probed) {
+      return probed.error();
+    }
+  }
   if (drawn.nvme.value > 0) {
     auto stored = parts.make_store(config, drawn.nvme, drawn.slices, staging);
     if (!stored) {

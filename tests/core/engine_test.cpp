@@ -110,6 +110,8 @@ struct placement_case {
   forced_placement fractions;
 };
 
+void PrintTo(const placement_case& shown, std::ostream* to) { *to << shown.name; }
+
 const placement_case placements[] = {
     {"device", {1, 0}}, {"host", {0, 1}}, {"nvme", {0, 0}}, {"mixed", {0.3, 0.4}}};
 

@@ -74,6 +74,9 @@ class BadInput(InFolder):
     def test_missing_nvme_folder(self):
         self.refuse(2, "nowhere", "train", *SMALL, "--nvme", "nowhere", "--placement", "0,0")
 
+    def test_nvme_folder_that_nothing_needs_is_looked_at_all_the_same(self):
+        self.refuse(2, "nowhere", "train", *SMALL, "--nvme", "nowhere")
+
     def test_full_nvme_folder(self):
         self.refuse(3, "raise the SIZE of --nvme DIR:SIZE", "train", *SMALL, "--nvme", ".:1MiB",
                     "--placement", "0,0")
