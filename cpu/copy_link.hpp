@@ -7,9 +7,9 @@
 // queued.
 #pragma once
 
+#include <ballast/block_pool.hpp>
 #include <ballast/link.hpp>
 #include <condition_variable>
-#include <ballast/block_pool.hpp>
 #include <memory>
 #include <mutex>
 #include <thread>

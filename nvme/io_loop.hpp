@@ -9,11 +9,11 @@
 
 #include <array>
 #include <atomic>
+#include <ballast/block_pool.hpp>
 #include <chrono>
 #include <functional>
 #include <future>
 #include <mutex>
-#include <ballast/block_pool.hpp>
 #include <nvme/errno_translator.hpp>
 #include <nvme/io_piece.hpp>
 #include <nvme/staging.hpp>

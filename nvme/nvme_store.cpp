@@ -130,6 +130,7 @@ result<std::unique_ptr<store>> make_store(const store_options& options) {
       io_loop::start({.time = options.time,
                       .deadline = options.deadline,
                       .on_note = options.on_note,
+                      .staging_count = options.staging_buffers,
                       .arena = options.arena},
                      map_of(*segments, options.segment_limit, size),
                      options.open_queue ? options.open_queue : choose_queue(options.backend));

@@ -20,7 +20,8 @@ struct store_options {
   io_backend backend = io_backend::automatic;
   nanoseconds deadline = std::chrono::seconds(30);  ///< an I/O older than this is reported
   note_sink on_note = {};                           ///< of late I/O; empty: stderr
-  std::span<std::byte> arena = {};  ///< memory most transfers use, registered where possible
+  std::uint32_t staging_buffers = 8;  ///< of 1 MiB, for memory that cannot be moved directly
+  std::span<std::byte> arena = {};    ///< memory most transfers use, registered where possible
   bytes segment_limit{std::uint64_t{1} << 40};  ///< longest file; a multiple of 4096
   queue_opener open_queue = {};                 ///< instead of `backend`'s: faults, simulations
 };

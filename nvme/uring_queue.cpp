@@ -93,24 +93,27 @@ void uring_queue::register_files(std::span<const int> files) {
 }
 
 void uring_queue::register_memory(std::span<const std::span<std::byte>> regions) {
-  std::vector<iovec> vectors;
   for (auto region : regions) {
     while (!region.empty()) {
       const auto part = region.first(std::min(region.size(), part_limit));
       parts_.push_back(part);
-      vectors.push_back({part.data(), part.size()});
       region = region.subspan(part.size());
     }
   }
   if (parts_.empty()) return;
+  // The kernel numbers buffers as they are registered, registered_part() as they are sorted.
+  std::sort(parts_.begin(), parts_.end(),
+            [](const auto& a, const auto& b) { return a.data() < b.data(); });
+  std::vector<iovec> vectors;
+  for (const auto part : parts_) {
+    vectors.push_back({part.data(), part.size()});
+  }
   const int error =
       -::io_uring_register_buffers(&ring_, vectors.data(), static_cast<unsigned>(vectors.size()));
   if (error != 0) {
     parts_.clear();
     memory_note_ = fmt::format(" (registration refused: {}; raise ulimit -l)", errno_name(error));
   }
-  std::sort(parts_.begin(), parts_.end(),
-            [](const auto& a, const auto& b) { return a.data() < b.data(); });
 }
 
 std::string uring_queue::description() const {

@@ -37,7 +37,7 @@ bytes assignment::sum(bool on_device, bytes tile_bytes::*array) const {
 
 void assignment::size_slots() {
   std::uint32_t movable = 0;
-  std::uint32_t trainable = 0;
+  std::uint32_t with_gradient = 0;
   for (std::uint32_t i = 0; i < where_.layers().size(); ++i) {
     const layer_layout& layer = where_.layers()[i];
     if (!is_resident(where_, declared_, {i}, drawn_.tile_places)) {
@@ -46,15 +46,15 @@ void assignment::size_slots() {
       drawn_.layer_slots.size =
           std::max(drawn_.layer_slots.size, round_up(whole, device_alignment));
     }
-    if (layer.trainable()) {
-      ++trainable;
+    if (layer.takes_gradient) {
+      ++with_gradient;
       const bytes whole = size_of(dtype::f32) * layer.buffer.value;
       drawn_.gradient_slots.size =
           std::max(drawn_.gradient_slots.size, round_up(whole, device_alignment));
     }
   }
   drawn_.layer_slots.count = std::min(config_.layer_slots, movable);
-  drawn_.gradient_slots.count = std::min(config_.gradient_slots, trainable);
+  drawn_.gradient_slots.count = std::min(config_.gradient_slots, with_gradient);
 }
 
 void assignment::size_store() {
@@ -109,6 +109,7 @@ void assignment::list_host() {
   line(place::host, "optimizer state", state);
   line(place::host, fmt::format("staging, {} tiles", drawn_.staging.count), drawn_.staging.total());
   line(place::host, "gradient staging", drawn_.chunk_staging.total());
+  line(place::host, "store's bounce buffer", drawn_.nvme.value > 0 ? bounce_buffer : bytes{});
   line(place::host, "block sums", bytes{8} * where_.blocks());
   line(place::host, "digests", bytes{16} * drawn_.slices);
   line(place::host, "caller", reserved_[static_cast<std::size_t>(place::host)]);
@@ -130,7 +131,12 @@ void assignment::list_rest() {
     const tile_bytes parts = bytes_of(where_, each, false);
     summary.state += parts.weights + parts.state + parts.gradient;
   }
-  summary.nvme_step = drawn_.nvme * 2;
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    const tile& each = where_.tiles()[i];
+    if (on(i, place::nvme) && where_.at(each.layer).trainable()) {
+      summary.nvme_step += bytes_of(where_, each, false).state * 2;
+    }
+  }
 }
 
 }  // namespace ballast

@@ -34,6 +34,7 @@ class machine_backends final : public backends {
                              .time = clock_,
                              .backend = config.io,
                              .deadline = std::chrono::seconds(config.io_deadline_seconds),
+                             .staging_buffers = 1,  // the engine's own transfers need none
                              .arena = arena});
   }
 

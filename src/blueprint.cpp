@@ -151,7 +151,7 @@ result<blueprint> draw(const model& declared, const layout& where, const engine_
     const auto host_holds = [&](std::size_t n) {
       return fits(config.host_memory, assign(device, n).total(place::host));
     };
-    // Asked first, because the last tile may free more than it takes: slots, staging.
+    // All of them first: the last tile may free more than it takes (slots, staging).
     device = device_holds(tiles) ? tiles : largest(tiles, device_holds);
     host = host_holds(tiles - device) ? tiles - device : largest(tiles - device, host_holds);
   }

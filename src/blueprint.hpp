@@ -19,6 +19,9 @@ inline constexpr elements chunk_elements = block_elements * 64;
 /// Extents are multiples of it; a store may ask for less.
 inline constexpr bytes extent_alignment{4096};
 
+/// What a store keeps for memory that cannot be moved directly: one page of 2 MiB.
+inline constexpr bytes bounce_buffer{std::uint64_t{2} << 20};
+
 /// How many slots of what size.
 struct slot_pool {
   std::uint32_t count = 0;

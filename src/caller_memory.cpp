@@ -14,6 +14,11 @@ caller_memory::caller_memory(place where, std::span<std::byte> whole)
   }
 }
 
+caller_memory::~caller_memory() {
+  require(std::ranges::all_of(given_, [](const run& each) { return each.size == 0; }),
+          "a memory_lease ends before its engine");
+}
+
 result<memory_lease> caller_memory::allocate(bytes size) {
   const std::size_t wanted = round_up(std::max(size, bytes{1}), alignment).value;
   const auto fits = [&](const run& each) { return each.size >= wanted; };

@@ -14,6 +14,7 @@ class caller_memory final : public lease_keeper {
   static constexpr bytes alignment{256};
 
   caller_memory(place where, std::span<std::byte> whole);
+  ~caller_memory() override;
 
   /// Errors: exhausted, with what is left
   result<memory_lease> allocate(bytes size);

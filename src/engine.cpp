@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <ballast/engine.hpp>
+#include <ballast/rounding.hpp>
 #include <cmath>
 #include <cstring>
 
@@ -42,7 +43,8 @@ engine::~engine() = default;
 void engine::reserve(place where, bytes size) {
   require(sealed_ == nullptr, "reserve() comes before seal()");
   require(where == place::device || where == place::host, "memory is reserved on device or host");
-  reserved_[static_cast<std::size_t>(where)] += size;
+  // What allocate() hands out starts at multiples of its alignment, so that is what is set aside.
+  reserved_[static_cast<std::size_t>(where)] += round_up(size, caller_memory::alignment);
 }
 
 result<plan> engine::dry_run(const engine_config& config) const {
@@ -83,101 +85,80 @@ status engine::ready() const {
   return sealed_->health();
 }
 
-result<memory_lease> engine::allocate(place where, bytes size, stream_ref stream) {
-  (void)stream;
+/// The one door of every call after seal(): refuses a sick engine, remembers what makes it sick.
+template <class Call>
+auto engine::through(const Call& call) -> decltype(call()) {
   if (auto sealed = ready(); !sealed) {
     return sealed.error();
   }
-  require(where == place::device || where == place::host, "memory is allocated on device or host");
-  auto memory = sealed_->memory(where).allocate(size);
-  if (memory) {
-    std::memset(memory->span().data(), 0, memory->span().size());
+  auto outcome = call();
+  if (!outcome) {
+    sealed_->remember(outcome.error());
   }
-  return memory;
+  return outcome;
+}
+
+result<memory_lease> engine::allocate(place where, bytes size, stream_ref stream) {
+  (void)stream;
+  require(where == place::device || where == place::host, "memory is allocated on device or host");
+  return through([&] {
+    auto memory = sealed_->memory(where).allocate(size);
+    if (memory) {
+      std::memset(memory->span().data(), 0, memory->span().size());
+    }
+    return memory;
+  });
 }
 
 result<activation_id> engine::store_activation(std::span<const std::byte> device_memory,
                                                stream_ref stream) {
-  if (auto sealed = ready(); !sealed) {
-    return sealed.error();
-  }
-  return sealed_->store_activation(device_memory, stream);
+  return through([&] { return sealed_->store_activation(device_memory, stream); });
 }
 
 status engine::load_activation(activation_id which, std::span<std::byte> device_memory,
                                stream_ref stream) {
-  if (auto sealed = ready(); !sealed) {
-    return sealed;
-  }
-  return sealed_->load_activation(which, device_memory, stream);
+  return through([&] { return sealed_->load_activation(which, device_memory, stream); });
 }
 
 status engine::begin_pass(std::string_view name) {
-  if (auto sealed = ready(); !sealed) {
-    return sealed;
-  }
-  sealed_->begin_pass(name);
-  return {};
+  return through([&] { return sealed_->begin_pass(name); });
 }
 
 status engine::abandon() {
-  if (auto sealed = ready(); !sealed) {
-    return sealed;
-  }
-  return sealed_->abandon();
+  return through([&] { return sealed_->abandon(); });
 }
 
 result<weights_lease> engine::fetch(layer_id layer, stream_ref stream) {
-  if (auto sealed = ready(); !sealed) {
-    return sealed.error();
-  }
   require(layer.value < model_.layers().size(), "fetch() names a layer of the model");
-  auto weights = sealed_->weights().fetch(layer, stream);
-  if (!weights && weights.error().code != errc::exhausted) {
-    return sealed_->stick(weights.error()).error();
-  }
-  return weights;
+  return through([&] { return sealed_->weights().fetch(layer, stream); });
 }
 
 result<gradient_lease> engine::gradient_buffer(layer_id layer, stream_ref stream) {
-  if (auto sealed = ready(); !sealed) {
-    return sealed.error();
-  }
   require(layer.value < model_.layers().size(), "gradient_buffer() names a layer of the model");
-  return sealed_->gradients().lease(layer, stream);
+  return through([&] { return sealed_->gradients().lease(layer, stream); });
 }
 
 status engine::push_gradients(gradient_lease gradient, bool last, stream_ref stream) {
-  if (auto sealed = ready(); !sealed) {
-    return sealed;
-  }
-  const status pushed = sealed_->gradients().push(std::move(gradient), last, stream);
-  return !pushed && pushed.error().code != errc::wrong_order ? sealed_->stick(pushed) : pushed;
+  require(gradient.held(), "a gradient is pushed once, by the lease that holds it");
+  return through([&] { return sealed_->gradients().push(std::move(gradient), last, stream); });
 }
 
 result<step_report> engine::step(const step_options& options) {
-  if (auto sealed = ready(); !sealed) {
-    return sealed.error();
-  }
-  if (auto sane = check_options(options, model_.groups().size()); !sane) {
-    return sane.error();
-  }
-  return sealed_->step(options);
+  return through([&]() -> result<step_report> {
+    if (auto sane = check_options(options, model_.groups().size()); !sane) {
+      return sane.error();
+    }
+    return sealed_->step(options);
+  });
 }
 
 status engine::read(parameter_id which, state_part part, elements first, std::span<float> values) {
-  if (auto sealed = ready(); !sealed) {
-    return sealed;
-  }
-  return sealed_->state().read(which, part, first, values);
+  return through([&] { return sealed_->state().read(which, part, first, values); });
 }
 
 status engine::write(parameter_id which, state_part part, elements first,
                      std::span<const float> values) {
-  if (auto sealed = ready(); !sealed) {
-    return sealed;
-  }
-  return sealed_->write(which, part, first, values);
+  return through([&] { return sealed_->write(which, part, first, values); });
 }
 
 status engine::save(const std::string& directory, std::span<const std::byte> blob) {

@@ -25,6 +25,7 @@ std::string_view to_string(errc code) {
     case errc::weight_overflow: return "weight overflow";
     case errc::device_failure: return "device failure";
     case errc::communicator_failure: return "communicator failure";
+    case errc::failed_task: return "failed task";
   }
   return "?";
 }

@@ -29,7 +29,10 @@ gradient_slots::gradient_slots(const model& declared, const layout& where, const
   }
 }
 
-gradient_slots::~gradient_slots() { (void)settle_all(); }
+gradient_slots::~gradient_slots() {
+  require(leases_ == 0, "a gradient_lease ends before its engine");
+  (void)settle_all();
+}
 
 status gradient_slots::settle(slot& which) {
   status outcome;
@@ -44,7 +47,7 @@ status gradient_slots::settle(slot& which) {
 
 result<gradient_lease> gradient_slots::lease(layer_id layer, stream_ref stream) {
   const layer_layout& placed = where_.at(layer);
-  if (!placed.trainable()) {
+  if (!placed.takes_gradient) {
     return failure{errc::invalid_argument, fmt::format("layer \"{}\" is frozen, it has no gradient",
                                                        declared_.at(layer).name)};
   }
@@ -71,9 +74,12 @@ result<gradient_lease> gradient_slots::lease(layer_id layer, stream_ref stream) 
   const std::uint64_t step = chunk_elements.value * sizeof(float);
   workers_.for_each((memory.size() + step - 1) / step, [&](std::size_t i) {
     const std::size_t at = i * step;
-    (void)homes_.on_device().fill_zero(
-        memory.subspan(at, std::min<std::size_t>(step, memory.size() - at)), stream);
+    passes_.note(homes_.on_device().fill_zero(
+        memory.subspan(at, std::min<std::size_t>(step, memory.size() - at)), stream));
   });
+  if (auto zeroed = passes_.take(); !zeroed) {
+    return zeroed.error();
+  }
   passed_ += time_.now() - settled;
   slots_[index].leased = true;
   ++leases_;
@@ -128,8 +134,13 @@ status gradient_slots::push(gradient_lease gradient, bool last, stream_ref strea
       }
     }
   }
-  if (!summed) {
-    round_and_download(gradient, slots_[gradient.slot()], stream);
+  if (!summed && placed.trainable()) {
+    if (auto moved = round_and_download(gradient, slots_[gradient.slot()], stream); !moved) {
+      return moved;
+    }
+  }
+  if (auto cleared = passes_.take(); !cleared) {
+    return cleared;
   }
   pushed_[layer.value] = true;
   complete_[layer.value] = last;
@@ -141,13 +152,13 @@ status gradient_slots::push(gradient_lease gradient, bool last, stream_ref strea
 void gradient_slots::clear_frozen(const gradient_lease& gradient, stream_ref stream) {
   for (const auto& [which, range] : where_.at(gradient.layer()).parameters) {
     if (!declared_.at(which).options.trainable) {
-      (void)homes_.on_device().fill_zero(bytes_of(gradient.gradient(which)), stream);
+      passes_.note(homes_.on_device().fill_zero(bytes_of(gradient.gradient(which)), stream));
     }
   }
 }
 
-void gradient_slots::round_and_download(const gradient_lease& gradient, slot& from,
-                                        stream_ref stream) {
+status gradient_slots::round_and_download(const gradient_lease& gradient, slot& from,
+                                          stream_ref stream) {
   const std::vector<gradient_chunk>& chunks = chunks_[gradient.layer().value];
   device& on = homes_.on_device();
   from.downloads.resize(chunks.size());
@@ -162,11 +173,12 @@ void gradient_slots::round_and_download(const gradient_lease& gradient, slot& fr
     // In place: a rounded chunk is no longer than its source.
     const std::span<std::byte> rounded = bytes_of(source).first(home.size());
     rounding_.round(part, source, rounded.data(), on.updates(), stream);
-    (void)on.order_links_after(stream);
+    passes_.note(on.order_links_after(stream));
     from.downloads[i] = on.download().submit(
         {.address = address_of(rounded), .memory = home, .urgency = priority::write_back});
   });
   std::erase_if(from.downloads, [](const ticket& each) { return !each.valid(); });
+  return passes_.take();
 }
 
 status gradient_slots::settle_all() {

@@ -10,6 +10,7 @@
 #include <ballast/lease.hpp>
 #include <vector>
 
+#include "first_failure.hpp"
 #include "gradient_rounding.hpp"
 #include "gradient_sums.hpp"
 
@@ -54,13 +55,14 @@ class gradient_slots final : public lease_keeper {
   status settle(slot& which);
   status check_push(layer_id layer, bool last) const;
   void clear_frozen(const gradient_lease& gradient, stream_ref stream);
-  void round_and_download(const gradient_lease& gradient, slot& from, stream_ref stream);
+  status round_and_download(const gradient_lease& gradient, slot& from, stream_ref stream);
 
   const model& declared_;
   const layout& where_;
   tile_homes& homes_;
   workers& workers_;
   const clock& time_;
+  first_failure passes_;  ///< of the device calls under way on the workers
   gradient_rounding rounding_;
   gradient_sums sums_;
   std::vector<slot> slots_;

@@ -50,7 +50,9 @@ std::span<float> gradient_sums::over(const gradient_chunk& part, parameter_id wh
 }
 
 status gradient_sums::add(parameter_id which, std::span<float> gradient, stream_ref stream) {
-  add_on_device(which, gradient, stream);
+  if (auto added = add_on_device(which, gradient, stream); !added) {
+    return added;
+  }
   if (auto ordered = homes_.on_device().order_links_after(stream); !ordered) {
     return ordered;
   }
@@ -59,8 +61,8 @@ status gradient_sums::add(parameter_id which, std::span<float> gradient, stream_
   return first ? start_in_host(which, gradient) : add_in_host(which, gradient);
 }
 
-void gradient_sums::add_on_device(parameter_id which, std::span<float> gradient,
-                                  stream_ref stream) {
+status gradient_sums::add_on_device(parameter_id which, std::span<float> gradient,
+                                    stream_ref stream) {
   const std::vector<gradient_chunk>& chunks = by_parameter_[which.value];
   const bool first = !started_[which.value];
   workers_.for_each(chunks.size(), [&](std::size_t i) {
@@ -70,11 +72,12 @@ void gradient_sums::add_on_device(parameter_id which, std::span<float> gradient,
     const std::span<float> into = sums_of(chunks[i]);
     const std::span<float> from = over(chunks[i], which, gradient);
     if (first) {
-      (void)homes_.on_device().copy(bytes_of(into), bytes_of(from), stream);
+      passes_.note(homes_.on_device().copy(bytes_of(into), bytes_of(from), stream));
     } else {
       homes_.on_device().updates().accumulate(into, from, stream);
     }
   });
+  return passes_.take();
 }
 
 /// The first push of a step goes straight into the sums.

@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "first_failure.hpp"
 #include "gradient_rounding.hpp"
 #include "workers.hpp"
 
@@ -32,7 +33,7 @@ class gradient_sums {
   void reset() { started_.assign(started_.size(), false); }
 
  private:
-  void add_on_device(parameter_id which, std::span<float> gradient, stream_ref stream);
+  status add_on_device(parameter_id which, std::span<float> gradient, stream_ref stream);
   status start_in_host(parameter_id which, std::span<float> gradient);
   status add_in_host(parameter_id which, std::span<float> gradient);
   bool on_device(const gradient_chunk& part) const;
@@ -49,6 +50,7 @@ class gradient_sums {
   std::vector<std::vector<gradient_chunk>> by_layer_;
   std::vector<std::vector<gradient_chunk>> by_parameter_;
   std::vector<bool> started_;      ///< by parameter: its sums hold a value of this step
+  first_failure passes_;           ///< of the device calls under way on the workers
   std::vector<ticket> downloads_;  ///< of start_in_host(), empty between calls
 };
 

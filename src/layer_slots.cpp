@@ -23,15 +23,22 @@ layer_slots::layer_slots(const model& declared, const layout& where, const bluep
   }
 }
 
-layer_slots::~layer_slots() { settle(); }
+layer_slots::~layer_slots() {
+  require(leases_ == 0, "a weights_lease ends before its engine");
+  (void)settle();
+}
 
-void layer_slots::settle() {
+status layer_slots::settle() {
+  status outcome;
   for (slot& each : slots_) {
     for (const ticket& upload : each.uploads) {
-      (void)upload.wait();  // a failed upload of weights that nobody will use is nobody's failure
+      if (auto arrived = upload.wait(); !arrived && outcome) {
+        outcome = arrived;
+      }
     }
     each.uploads.clear();
   }
+  return outcome;
 }
 
 void layer_slots::find_pieces(layer_id layer) {
@@ -83,27 +90,37 @@ void layer_slots::view_resident(layer_id layer) {
   }
 }
 
-void layer_slots::begin_pass(std::string_view name) {
+status layer_slots::begin_pass(std::string_view name) {
   auto found = orders_.find(name);
   if (found == orders_.end()) {
     found = orders_.emplace(std::string(name), access_order{}).first;
   }
   if (order_ != &found->second) {
-    invalidate();
+    if (auto settled = invalidate(); !settled) {
+      return settled;
+    }
   }
   order_ = &found->second;
   order_->restart();
+  return {};
 }
 
-void layer_slots::invalidate() {
-  settle();
+status layer_slots::invalidate() {
   policy_.invalidate();
+  return settle();
 }
 
 result<weights_lease> layer_slots::fetch(layer_id layer, stream_ref stream) {
+  const bool resident = !residents_[layer.value].empty();
+  if (!resident && !policy_.can_lease(layer)) {
+    return failure{errc::exhausted,
+                   fmt::format("all {} layer slots are on lease; end one, or raise --layer-slots",
+                               slots_.size())};
+  }
+  const time_point begin = time_.now();
   order_->observe(layer);
   const dtype type = where_.at(layer).bytes_of().weights;
-  if (!residents_[layer.value].empty()) {
+  if (resident) {
     ++leases_;
     slot_lease lease(*this, resident_slot);
     if (auto started = prefetch(stream); !started) {
@@ -112,11 +129,6 @@ result<weights_lease> layer_slots::fetch(layer_id layer, stream_ref stream) {
     return weights_lease(std::move(lease), layer, type, residents_[layer.value]);
   }
   const auto granted = policy_.lease(layer, *order_);
-  if (!granted) {
-    return failure{errc::exhausted,
-                   fmt::format("all {} layer slots are on lease; end one, or raise --layer-slots",
-                               slots_.size())};
-  }
   ++leases_;
   slot_lease lease(*this, granted->slot);
   if (!granted->present) {
@@ -127,7 +139,6 @@ result<weights_lease> layer_slots::fetch(layer_id layer, stream_ref stream) {
   if (auto started = prefetch(stream); !started) {
     return started.error();
   }
-  const time_point begin = time_.now();
   for (const ticket& upload : slots_[granted->slot].uploads) {
     if (auto arrived = homes_.on_device().order_after(stream, upload); !arrived) {
       return arrived.error();

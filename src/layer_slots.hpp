@@ -22,11 +22,15 @@ class layer_slots final : public lease_keeper {
               const clock& time);
   ~layer_slots() override;
 
-  void begin_pass(std::string_view name);
+  status begin_pass(std::string_view name);
+  /// What was fetched so far is the order to expect from now on.
+  void end_pass() { order_->restart(); }
   /// Errors: exhausted when every slot is on lease; device_failure
   result<weights_lease> fetch(layer_id layer, stream_ref stream);
   /// The weights are about to change: what is in the slots is old, and nothing reads them any more.
-  void invalidate();
+  ///
+  /// Errors: of an upload that had not arrived
+  status invalidate();
 
   bool any_leased() const { return leases_ > 0; }
   nanoseconds waited() const { return waited_; }
@@ -50,7 +54,7 @@ class layer_slots final : public lease_keeper {
   void find_pieces(layer_id layer);
   void add_pieces(std::vector<piece>& pieces, layer_id home, element_range range, bytes offset);
   void view_resident(layer_id layer);
-  void settle();
+  status settle();
   status fill(std::uint32_t index, layer_id layer, priority urgency, stream_ref stream);
   status prefetch(stream_ref stream);
 

@@ -43,6 +43,7 @@ result<layer_layout> place_own(const model& declared, const layer& source,
     next = round_up(range.end(), parameter_alignment);
   }
   placed.own_parameters = placed.parameters.size();
+  placed.takes_gradient = placed.trainable();
   placed.size = round_up(next, block_elements);
   placed.buffer = placed.size;
   return placed;
@@ -111,6 +112,7 @@ result<layout> layout::make(const model& declared, elements tile_elements, rank 
             fmt::format("\"{}\" is tied to a layer of another encoding", declared.at(shared).name));
       }
       owner.shared = true;
+      placed.takes_gradient = placed.takes_gradient || declared.at(shared).options.trainable;
       placed.parameters.push_back({shared, {placed.buffer, declared.at(shared).count}});
       placed.buffer = round_up(placed.parameters.back().range.end(), parameter_alignment);
     }

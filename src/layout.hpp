@@ -40,7 +40,9 @@ struct layer_layout {
   elements buffer;                           ///< elements of the whole buffer
   std::vector<segment> segments;             ///< trainable runs, in order
   bool shared = false;                       ///< one of its parameters is tied to another layer
+  bool takes_gradient = false;               ///< something in its buffer is trainable, own or tied
 
+  /// Something of its own is: it has a gradient, and state that is updated.
   bool trainable() const { return !segments.empty(); }
   element_layout bytes_of() const { return *layout_of(stored); }
 };

@@ -1,8 +1,14 @@
+#include <algorithm>
 #include <ballast/assert.hpp>
 #include <ballast/model.hpp>
 #include <utility>
 
 namespace ballast {
+namespace {
+
+constexpr std::uint64_t most_elements = std::uint64_t{1} << 48;
+
+}  // namespace
 
 model::model() : groups_{adamw_options{}} {}
 
@@ -22,6 +28,8 @@ parameter_id model::add_parameter(layer_id where, std::string name,
   require(options.group.value < groups_.size(), "a parameter's group has been added before it");
   elements count{1};
   for (const std::uint64_t extent : shape) {
+    require(extent == 0 || count.value <= most_elements / extent,
+            "a parameter has at most 2^48 elements");
     count = count * extent;
   }
   require(count.value > 0, "a parameter has at least one element");
@@ -35,7 +43,9 @@ void model::tie(parameter_id shared, layer_id where) {
   require(shared.value < parameters_.size(), "a tied parameter has been added before");
   require(where.value < layers_.size(), "a tied parameter's second layer has been added before");
   require(at(shared).layer != where, "a parameter is tied to another layer than its own");
-  layers_[where.value].tied.push_back(shared);
+  std::vector<parameter_id>& tied = layers_[where.value].tied;
+  require(std::ranges::find(tied, shared) == tied.end(), "a parameter is tied to a layer once");
+  tied.push_back(shared);
 }
 
 }  // namespace ballast

@@ -80,24 +80,29 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   return {};
 }
 
-status sealed_engine::stick(status outcome) {
-  if (!outcome && health_) {
-    health_ = outcome;
+void sealed_engine::remember(const failure& problem) {
+  const bool changed_nothing = problem.code == errc::invalid_argument ||
+                               problem.code == errc::wrong_order ||
+                               problem.code == errc::exhausted || problem.code == errc::unsupported;
+  if (health_ && !changed_nothing) {
+    health_ = problem;
   }
-  return outcome;
 }
 
-void sealed_engine::begin_pass(std::string_view name) {
+status sealed_engine::begin_pass(std::string_view name) {
   require(!layer_slots_->any_leased(), "a pass begins while no weights are on lease");
-  layer_slots_->begin_pass(name);
+  if (auto begun = layer_slots_->begin_pass(name); !begun) {
+    return begun;
+  }
   step_report ignored;  // what another pass moved since the last step is not the next one's
   account(ignored);
+  return {};
 }
 
 status sealed_engine::abandon() {
   const status settled = gradient_slots_->settle_all();
   gradient_slots_->reset();
-  return stick(settled);
+  return settled;
 }
 
 result<step_report> sealed_engine::step(const step_options& options) {
@@ -106,14 +111,17 @@ result<step_report> sealed_engine::step(const step_options& options) {
   }
   const time_point begin = time_.now();
   if (auto ready = gradient_slots_->complete(); !ready) {
-    return ready.error().code == errc::wrong_order ? ready.error() : stick(ready).error();
+    return ready.error();
   }
-  layer_slots_->invalidate();
+  if (auto settled = layer_slots_->invalidate(); !settled) {
+    return settled.error();
+  }
+  layer_slots_->end_pass();
   step_report report;
   report.gradient_norm = std::sqrt(gradient_slots_->sum_of_squares()) / options.loss_scale;
   const auto any_skips = communicator_->any(!gradient_slots_->finite(), {{}, steps_});
   if (!any_skips) {
-    return stick(any_skips.error()).error();
+    return any_skips.error();
   }
   report.skipped = *any_skips;
   if (options.clip_norm > 0) {
@@ -123,7 +131,7 @@ result<step_report> sealed_engine::step(const step_options& options) {
   if (!report.skipped) {
     ++updates_;
     if (auto updated = update(options, report.clip_coefficient / options.loss_scale); !updated) {
-      return stick(updated).error();
+      return updated.error();
     }
   }
   gradient_slots_->reset();
@@ -210,7 +218,7 @@ result<activation_id> sealed_engine::store_activation(std::span<const std::byte>
   activations_.emplace(named.value, stored_activation{*std::move(memory), download});
   // The caller may write to the memory again as soon as its stream has passed this point.
   if (auto ordered = homes_->on_device().order_after(stream, download); !ordered) {
-    return stick(ordered).error();
+    return ordered.error();
   }
   return named;
 }
@@ -221,21 +229,28 @@ status sealed_engine::load_activation(activation_id which, std::span<std::byte> 
   if (found == activations_.end() || found->second.memory.span().size() != device_memory.size()) {
     return failure{errc::invalid_argument, "an activation is loaded once, with its stored size"};
   }
+  if (auto stored = found->second.download.wait(); !stored) {
+    return stored;
+  }
   if (auto ordered = homes_->on_device().order_links_after(stream); !ordered) {
     return ordered;
   }
   const ticket upload = homes_->on_device().upload().submit(
       {.address = address_of(device_memory), .memory = found->second.memory.span()});
-  const status arrived = homes_->on_device().order_after(stream, upload);
-  (void)upload.wait();  // the host memory is free again only then
+  if (auto ordered = homes_->on_device().order_after(stream, upload); !ordered) {
+    return ordered;
+  }
+  const status arrived = upload.wait();  // the host memory is free again only then
   activations_.erase(found);
-  return stick(arrived);
+  return arrived;
 }
 
 status sealed_engine::write(parameter_id which, state_part part, elements first,
                             std::span<const float> values) {
-  layer_slots_->invalidate();
-  return stick(state_->write(which, part, first, values));
+  if (auto settled = layer_slots_->invalidate(); !settled) {
+    return settled;
+  }
+  return state_->write(which, part, first, values);
 }
 
 traffic sealed_engine::predict(std::span<const visit> visits) const {

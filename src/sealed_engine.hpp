@@ -23,7 +23,7 @@ class sealed_engine {
 
   result<step_report> step(const step_options& options);
   status abandon();
-  void begin_pass(std::string_view name);
+  status begin_pass(std::string_view name);
 
   result<activation_id> store_activation(std::span<const std::byte> device_memory,
                                          stream_ref stream);
@@ -32,8 +32,8 @@ class sealed_engine {
 
   status write(parameter_id which, state_part part, elements first, std::span<const float> values);
 
-  /// Remembers the first failure that cannot be undone, and passes it on.
-  status stick(status outcome);
+  /// Remembers the first failure that nothing can undo; one that changed nothing is forgotten.
+  void remember(const failure& problem);
   const status& health() const { return health_; }
 
   layer_slots& weights() { return *layer_slots_; }

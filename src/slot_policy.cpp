@@ -5,6 +5,11 @@
 
 namespace ballast {
 
+bool slot_policy::can_lease(layer_id layer) const {
+  return find(layer).has_value() ||
+         std::ranges::any_of(slots_, [](const entry& each) { return each.leases == 0; });
+}
+
 std::optional<slot_policy::grant> slot_policy::lease(layer_id layer, const access_order& order) {
   std::optional<std::uint32_t> slot = find(layer);
   const bool present = slot.has_value();

@@ -22,7 +22,9 @@ class slot_policy {
     bool present;  ///< false: the slot must be filled
   };
 
-  /// Leases a slot to `layer`; nullopt when every slot is on lease.
+  /// True when lease() would grant.
+  bool can_lease(layer_id layer) const;
+  /// Leases a slot to `layer`; nullopt when every slot is on lease to others.
   std::optional<grant> lease(layer_id layer, const access_order& order);
   void give_back(std::uint32_t slot);
 

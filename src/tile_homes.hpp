@@ -50,8 +50,9 @@ class tile_homes {
   status place_slots(const blueprint& drawn);
   status place_tiles(const layout& where, const blueprint& drawn, const engine_config& config);
 
+  std::unique_ptr<memory_region>
+      region_;  ///< outlives device and store, whose links move its bytes
   std::unique_ptr<device> device_;
-  std::unique_ptr<memory_region> region_;
   std::unique_ptr<store> store_;
   std::span<std::byte> host_left_;  ///< of the region, not yet given out
   std::vector<tile_home> homes_;

@@ -1,5 +1,9 @@
 #include "tile_pipeline.hpp"
 
+#include <fmt/format.h>
+
+#include <exception>
+
 namespace ballast {
 
 struct tile_pipeline::graph_nodes {
@@ -15,8 +19,8 @@ struct tile_pipeline::graph_nodes {
         write(graph, tbb::flow::unlimited,
               [&](carrier* with, node_gateway& gateway) { owner.start(with, false, gateway); }),
         direct(graph, tbb::flow::unlimited, [&](std::uint32_t which) {
-          if (!owner.stopped_.load(std::memory_order_relaxed)) {
-            owner.record((*owner.todo_)({which}, owner.homes_.at({which}).state));
+          if (!owner.failures_.any()) {
+            owner.failures_.note(owner.guarded({which}, owner.homes_.at({which}).state));
           }
           return tbb::flow::continue_msg{};
         }) {
@@ -52,8 +56,6 @@ tile_pipeline::~tile_pipeline() = default;
 status tile_pipeline::run(std::span<const tile_id> tiles, movement moved, const work& todo) {
   movement_ = moved;
   todo_ = &todo;
-  outcome_ = {};
-  stopped_ = false;
   next_staged_ = 0;
   staged_.clear();
   for (const tile_id each : tiles) {
@@ -74,15 +76,13 @@ status tile_pipeline::run(std::span<const tile_id> tiles, movement moved, const 
     nodes_->graph.wait_for_all();
   });
   todo_ = nullptr;
-  return outcome_;
+  return failures_.take();
 }
 
 /// A carrier that comes back is written; it takes the next tile, or rests.
 void tile_pipeline::begin(carrier* with, choice::output_ports_type& to) {
-  if (!with->outcome) {
-    record(with->outcome);
-  }
-  if (stopped_.load(std::memory_order_relaxed) || next_staged_ == staged_.size()) {
+  failures_.note(with->outcome);
+  if (failures_.any() || next_staged_ == staged_.size()) {
     return;
   }
   with->holds = staged_[next_staged_++];
@@ -117,8 +117,8 @@ void tile_pipeline::start(carrier* with, bool reading, node_gateway& gateway) {
 }
 
 void tile_pipeline::work_on(carrier* with, choice::output_ports_type& to) {
-  if (with->outcome && !stopped_.load(std::memory_order_relaxed)) {
-    with->outcome = (*todo_)(with->holds, state_of(*with));
+  if (with->outcome && !failures_.any()) {
+    with->outcome = guarded(with->holds, state_of(*with));
     if (with->outcome && movement_ != movement::read_only) {
       std::get<0>(to).try_put(with);
       return;
@@ -131,13 +131,12 @@ std::span<std::byte> tile_pipeline::state_of(const carrier& which) const {
   return which.buffer.first(bytes_of(where_, where_.at(which.holds), false).state.value);
 }
 
-void tile_pipeline::record(const status& outcome) {
-  if (!outcome) {
-    stopped_ = true;
-    const std::lock_guard held(failing_);
-    if (outcome_) {
-      outcome_ = outcome;
-    }
+/// An exception would cancel the graph and strand its carriers: it becomes a failure instead.
+status tile_pipeline::guarded(tile_id which, std::span<std::byte> state) const {
+  try {
+    return (*todo_)(which, state);
+  } catch (const std::exception& thrown) {
+    return failure{errc::failed_task, fmt::format("tile {}: {}", which.value, thrown.what())};
   }
 }
 

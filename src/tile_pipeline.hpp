@@ -12,13 +12,12 @@
 
 #include <tbb/flow_graph.h>
 
-#include <atomic>
 #include <ballast/result.hpp>
 #include <functional>
-#include <mutex>
 #include <span>
 #include <vector>
 
+#include "first_failure.hpp"
 #include "tile_homes.hpp"
 #include "workers.hpp"
 
@@ -66,7 +65,7 @@ class tile_pipeline {
   void begin(carrier* with, choice::output_ports_type& to);
   void start(carrier* with, bool reading, node_gateway& gateway);
   void work_on(carrier* with, choice::output_ports_type& to);
-  void record(const status& outcome);
+  status guarded(tile_id which, std::span<std::byte> state) const;
   std::span<std::byte> state_of(const carrier& which) const;
 
   const layout& where_;
@@ -80,9 +79,7 @@ class tile_pipeline {
   const work* todo_ = nullptr;
   std::vector<tile_id> staged_;
   std::size_t next_staged_ = 0;  ///< touched by the serial `begin` only
-  std::atomic<bool> stopped_ = false;
-  std::mutex failing_;
-  status outcome_;  ///< guarded by failing_
+  first_failure failures_;
 };
 
 }  // namespace ballast

@@ -3,7 +3,8 @@
 #include <tbb/parallel_for.h>
 
 #include <ballast/rounding.hpp>
-#include <mutex>
+
+#include "first_failure.hpp"
 
 namespace ballast {
 namespace {
@@ -40,15 +41,11 @@ status tile_work::for_slices(tile_id which, std::span<std::byte> state, element_
   }
   const std::uint64_t first = (part.begin - whole.begin) / slice_elements;
   const std::uint64_t last = count_up(part.end() - whole.begin, slice_elements);
-  std::mutex failing;
-  status outcome;
+  first_failure outcome;
   tbb::parallel_for(first, last, [&](std::uint64_t index) {
-    if (auto done = one_slice(which, state, static_cast<std::uint32_t>(index), how, each); !done) {
-      const std::lock_guard held(failing);
-      outcome = done;
-    }
+    outcome.note(one_slice(which, state, static_cast<std::uint32_t>(index), how, each));
   });
-  return outcome;
+  return outcome.take();
 }
 
 status tile_work::one_slice(tile_id which, std::span<std::byte> state, std::uint32_t index,

@@ -1,6 +1,8 @@
 // The ballast command: one binary, one subcommand each for one question.
 #include <fmt/format.h>
 
+#include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -33,26 +35,38 @@ void print_usage(std::FILE* to) {
   fmt::print(to, "\nballast COMMAND --help lists the options of one.\n");
 }
 
-}  // namespace
-
-int main(int count, char** words) {
-  const std::vector<std::string> arguments(words + 1, words + count);
+exit_code run(const std::vector<std::string>& arguments) {
   if (arguments.empty()) {
     print_usage(stderr);
-    return static_cast<int>(exit_code::usage);
+    return exit_code::usage;
   }
   if (arguments.front() == "--help" || arguments.front() == "help") {
     print_usage(stdout);
-    return static_cast<int>(exit_code::done);
+    return exit_code::done;
   }
   std::vector<std::string> names;
   for (const subcommand& each : subcommands) {
     if (arguments.front() == each.name) {
-      return static_cast<int>(each.run(std::span(arguments).subspan(1)));
+      return each.run(std::span(arguments).subspan(1));
     }
     names.emplace_back(each.name);
   }
   fmt::print(stderr, "ballast: there is no command \"{}\"{}\n", arguments.front(),
              did_you_mean(arguments.front(), names));
-  return static_cast<int>(exit_code::usage);
+  return exit_code::usage;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  try {
+    return static_cast<int>(run({words + 1, words + count}));
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr,
+               "ballast: this machine has not the memory for that; make the model smaller\n");
+    return static_cast<int>(exit_code::does_not_fit);
+  } catch (const std::exception& problem) {
+    fmt::print(stderr, "ballast: {}\n", problem.what());
+    return static_cast<int>(exit_code::failed);
+  }
 }

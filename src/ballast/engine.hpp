@@ -90,7 +90,8 @@ class engine {
   /// A zeroed fp32 gradient of a layer, in its final layout.
   result<gradient_lease> gradient_buffer(layer_id layer, stream_ref stream = {});
 
-  /// Adds a layer's gradient to the step's. `last`: it is complete; a further push is an error.
+  /// Adds a layer's gradient to the step's. `last`: it is complete; a further push is an error. A
+  /// refused push drops the gradient.
   ///
   /// Errors: wrong_order for a push after the last, or for a second push where neither the layer
   ///         nor engine_config::several_pushes provides for one
@@ -126,6 +127,8 @@ class engine {
 
  private:
   status ready() const;
+  template <class Call>
+  auto through(const Call& call) -> decltype(call());
 
   model model_;
   std::unique_ptr<backends> backends_;

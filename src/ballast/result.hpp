@@ -24,6 +24,7 @@ enum class errc {
   weight_overflow,       ///< a finite master value has no finite bf16 weight
   device_failure,        ///< the device refused or failed
   communicator_failure,  ///< a peer is gone or disagrees
+  failed_task,           ///< an exception inside the engine's own work, or the caller's initializer
 };
 
 std::string_view to_string(errc code);

@@ -55,7 +55,9 @@ TEST_F(Blueprint, FillsDeviceThenHostThenNvme) {
   EXPECT_TRUE(std::ranges::is_sorted(made->tile_places));
 }
 
-TEST_F(Blueprint, NeverExceedsABudgetAndNeverWastesATile) {
+TEST_F(Blueprint, NeverExceedsABudgetAndWastesNoTile) {
+  const bytes tile_state = bytes{config_.tile_elements.value * 8};
+  const bytes whole_tile = tile_state + bytes{config_.tile_elements.value * 8};
   for (std::uint64_t mib = 7; mib < 60; ++mib) {
     config_.device_memory = bytes{mib << 20};
     config_.host_memory = 8_MiB + bytes{(mib % 7) << 20};
@@ -67,6 +69,15 @@ TEST_F(Blueprint, NeverExceedsABudgetAndNeverWastesATile) {
     }
     EXPECT_LE(made->summary.total(place::device), *config_.device_memory);
     EXPECT_LE(made->summary.total(place::host), *config_.host_memory);
+    const auto tiles = [&](place where) {
+      return made->summary.tiles[static_cast<std::size_t>(where)];
+    };
+    if (tiles(place::host) + tiles(place::nvme) > 0) {
+      EXPECT_GT(made->summary.total(place::device) + whole_tile, *config_.device_memory) << mib;
+    }
+    if (tiles(place::nvme) > 0) {
+      EXPECT_GT(made->summary.total(place::host) + tile_state, *config_.host_memory) << mib;
+    }
   }
 }
 
@@ -78,6 +89,8 @@ TEST_F(Blueprint, SaysTheSmallestChangeThatWouldFit) {
   EXPECT_THAT(refused.error().message, testing::HasSubstr("raise --device-memory to 4MiB"));
   config_.device_memory = 4_MiB;
   EXPECT_TRUE(drawn(config_));
+  config_.device_memory = 4_MiB - 1_B;
+  EXPECT_FALSE(drawn(config_));
 }
 
 TEST_F(Blueprint, OffersTheDiskWhereTheHostIsFull) {

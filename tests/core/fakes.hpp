@@ -1,63 +1,116 @@
-// Parts of an engine that run in one thread and in plain memory, so that a whole training step runs
+// Parts of an engine in plain memory, so that a whole training step runs
 // without a device, a disk or a second rank. Their misbehaviour is scripted.
 #pragma once
-
-#include <tbb/task_group.h>
 
 #include <algorithm>
 #include <ballast/backends.hpp>
 #include <ballast/rounding.hpp>
 #include <cmath>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace ballast::fakes {
 
-class done_state final : public transfer_state {
+class promised_state final : public transfer_state {
  public:
-  explicit done_state(status outcome) : outcome_(std::move(outcome)) {}
-  std::optional<status> poll() const override { return outcome_; }
-  status wait() const override { return outcome_; }
+  std::optional<status> poll() const override {
+    const std::lock_guard held(mutex_);
+    return outcome_;
+  }
+  status wait() const override {
+    std::unique_lock held(mutex_);
+    arrived_.wait(held, [&] { return outcome_.has_value(); });
+    return *outcome_;
+  }
+  void arrive(const status& outcome) {
+    const std::lock_guard held(mutex_);
+    outcome_ = outcome;
+    arrived_.notify_all();
+  }
 
  private:
-  status outcome_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable arrived_;
+  std::optional<status> outcome_;
 };
 
-/// Moves at once, in the submitter's thread; the n-th transfer may be made to fail.
-class immediate_link final : public link {
+/// Moves in order on a thread of its own, a little after it was asked to, so that every buffer is in
+/// flight for a while; the n-th transfer may be made to fail.
+class late_link final : public link {
  public:
   using move = std::function<void(const transfer&)>;
-  immediate_link(std::string name, move how) : name_(std::move(name)), how_(std::move(how)) {}
+  late_link(std::string name, move how)
+      : name_(std::move(name)),
+        how_(std::move(how)),
+        mover_([this](std::stop_token stop) { run(stop); }) {}
+  ~late_link() override {
+    mover_.request_stop();
+    mover_.join();
+  }
 
   std::string_view name() const override { return name_; }
   ticket submit(const transfer& hop) override {
-    status outcome;
-    {
-      const std::lock_guard held(moving_);
-      if (++counters_.transfers == fail_at) {
-        outcome = failure{errc::io_failure, name_ + " was made to fail"};
-      } else {
-        how_(hop);
-        counters_.moved += bytes{hop.memory.size()};
-      }
-    }
-    if (hop.done.call != nullptr) {
-      hop.done.call(hop.done.context, outcome);
-    }
-    return ticket(std::make_shared<done_state>(outcome));
+    auto state = std::make_shared<promised_state>();
+    const std::lock_guard held(mutex_);
+    queue_.push_back({hop, state});
+    wanted_.notify_one();
+    return ticket(std::move(state));
   }
-  link_counters counters() const override { return counters_; }
-
-  std::uint64_t fail_at = 0;
+  link_counters counters() const override {
+    const std::lock_guard held(mutex_);
+    return counters_;
+  }
+  /// Fails the n-th transfer from now on, n from 1.
+  void fail_in(std::uint64_t n) {
+    const std::lock_guard held(mutex_);
+    fail_at_ = counters_.transfers + queue_.size() + n;
+  }
 
  private:
+  struct job {
+    transfer hop;
+    std::shared_ptr<promised_state> state;
+  };
+
+  void run(const std::stop_token& stop) {
+    std::unique_lock held(mutex_);
+    while (wanted_.wait(held, stop, [&] { return !queue_.empty(); })) {
+      const job next = queue_.front();
+      held.unlock();
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+      held.lock();
+      status outcome;
+      if (++counters_.transfers == fail_at_) {
+        outcome = failure{errc::io_failure, name_ + " was made to fail"};
+      } else {
+        how_(next.hop);
+        counters_.moved += bytes{next.hop.memory.size()};
+      }
+      queue_.pop_front();
+      held.unlock();
+      if (next.hop.done.call != nullptr) {
+        next.hop.done.call(next.hop.done.context, outcome);
+      }
+      next.state->arrive(outcome);
+      held.lock();
+    }
+  }
+
   std::string name_;
   move how_;
-  std::mutex moving_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any wanted_;
+  std::deque<job> queue_;
   link_counters counters_;
+  std::uint64_t fail_at_ = 0;
+  std::jthread mover_;
 };
 
 class vector_region final : public memory_region {
@@ -116,15 +169,16 @@ class plain_device final : public device {
     return std::ranges::copy(from, to.begin()), status{};
   }
 
-  immediate_link& fake_download() { return download_; }
+  late_link& fake_upload() { return upload_; }
+  late_link& fake_download() { return download_; }
 
  private:
   bytes capacity_;
   bytes allocated_;
   std::unique_ptr<update_backend> updates_;
   std::vector<std::unique_ptr<vector_region>> regions_;
-  immediate_link upload_;
-  immediate_link download_;
+  late_link upload_;
+  late_link download_;
 };
 
 /// A store in memory; its digest is a plain sum seeded with place and slice.
@@ -168,8 +222,8 @@ class plain_store final : public store {
   }
 
   std::span<std::byte> disk() { return disk_.span(); }
-  immediate_link& fake_read() { return read_; }
-  immediate_link& fake_write() { return write_; }
+  late_link& fake_read() { return read_; }
+  late_link& fake_write() { return write_; }
 
  private:
   static std::uint64_t digest(const slice_pieces& pieces) {
@@ -186,8 +240,8 @@ class plain_store final : public store {
   bytes used_;
   vector_region disk_;
   std::vector<std::uint64_t> digests_;
-  immediate_link read_;
-  immediate_link write_;
+  late_link read_;
+  late_link write_;
 };
 
 /// One rank that needs nobody.

@@ -1,5 +1,6 @@
 // The factory: what it refuses, what it says of itself, and what happens to damaged bytes.
 #include <dirent.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <nvme/nvme_store.hpp>
 
@@ -88,6 +89,38 @@ TEST(nvme_store, registers_an_arena_and_moves_through_it) {
   ASSERT_TRUE((*opened)->write().submit({{0}, out}).wait().has_value());
   ASSERT_TRUE((*opened)->read().submit({{0}, in}).wait().has_value());
   EXPECT_EQ(ballast::testing::wrong_bytes(in, 1), 0u);
+}
+
+/// The store's own staging is registered beside the arena; which of the two lies lower in memory is the
+/// system's choice, so the arena is put below and above it.
+TEST(nvme_store, tells_its_registered_regions_apart_in_any_order) {
+  const test_folder folder;
+  std::byte low[1];
+  for (const bool below : {true, false}) {
+    void* const wish = below ? reinterpret_cast<void*>(std::uintptr_t{1} << 32)
+                             : reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(low) &
+                                                        ~std::uintptr_t{0xFFFFF}) -
+                                                       (std::uintptr_t{1} << 30));
+    void* const mapped = ::mmap(wish, 4 * mib.value, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    ASSERT_NE(mapped, MAP_FAILED);
+    const std::span<std::byte> arena{static_cast<std::byte*>(mapped), 4 * mib.value};
+    {
+      const auto opened = make_store({.directory = folder.path(),
+                                      .size = mib * 2,
+                                      .time = now,
+                                      .backend = io_backend::automatic,
+                                      .arena = arena});
+      ASSERT_TRUE(opened.has_value());
+      const auto out = arena.first(2 * mib.value);
+      const auto in = arena.last(2 * mib.value);
+      ballast::testing::fill_pattern(out, 1);
+      ASSERT_TRUE((*opened)->write().submit({{0}, out}).wait().has_value());
+      ASSERT_TRUE((*opened)->read().submit({{0}, in}).wait().has_value());
+      EXPECT_EQ(ballast::testing::wrong_bytes(in, 1), 0u);
+    }
+    ::munmap(mapped, arena.size());
+  }
 }
 
 TEST(nvme_store, names_file_offset_and_slice_of_damage) {

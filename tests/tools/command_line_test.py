@@ -112,6 +112,17 @@ class BadInput(InFolder):
         self.refuse(2, "learning-rate", "train", "--learning-rate", "nan")
         self.refuse(2, "learning-rate", "train", "--learning-rate", "-1")
 
+    def test_model_beyond_all_memory(self):
+        self.refuse(3, "memory|needs|MiB", "train", "--width", "1048576", "--heads", "1",
+                    "--layers", "4096")
+
+    def test_demo_in_a_config(self):
+        (self.folder / "c.json").write_text('{"demo": true}')
+        self.refuse(2, "--demo", "train", "--config", "c.json", but=["c.json"])
+
+    def test_flip_that_never_comes(self):
+        self.refuse(2, "flip-step", "prove", "--flip", "memory", "--flip-step", "100")
+
     def test_model_that_is_none(self):
         self.refuse(2, "heads", "train", "--heads", "3", "--width", "128")
 
@@ -155,6 +166,11 @@ class Train(InFolder):
         resident = losses()
         self.assertEqual(len(resident), 4)
         self.assertEqual(resident, losses("--nvme", ".", "--placement", "0,0"))
+
+    def test_trains_at_odd_sizes(self):
+        done = run("train", "--tokens", "4", "--steps", "1", "--validation-windows", "2",
+                   "--sample-tokens", "3", folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_trains_on_a_file_of_ones_own(self):
         (self.folder / "text").write_text("to be, or not to be, that is the question\n" * 200)
@@ -257,6 +273,39 @@ class Prove(InFolder):
         done = run("prove", "--quick", "--placements", "nvme", "--flip", "disk", folder=self.folder)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, "not the bytes last written")
+
+
+class Quickstart(unittest.TestCase):
+    def test_runs_commands_that_exist(self):
+        """The demo's own two lines, shortened: their options are understood and they succeed."""
+        text = pathlib.Path(__file__).parents[2].joinpath("tools/quickstart").read_text()
+        lines = re.findall(r"^build/release/tools/ballast (.*)$", text, re.MULTILINE)
+        self.assertEqual([line.split()[0] for line in lines], ["train", "prove"])
+        with tempfile.TemporaryDirectory(dir=".") as folder:
+            for line in lines:
+                short = ["--steps", "2"] + (["--validation-windows", "2", "--sample-tokens", "2"]
+                                            if line.startswith("train") else [])
+                done = run(*line.split(), *short, folder=folder)
+                self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class Demo(InFolder):
+    def test_learns_a_model_twice_its_budgets(self):
+        done = run("train", "--demo", "--sample-tokens", "40", "--log", "log.json",
+                   folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        def mib(pattern):
+            return float(re.search(pattern, done.stdout).group(1))
+        state = mib(r"([\d.]+) MiB of state")
+        budgets = sum(float(x) for x in re.findall(r"= together +[\d.]+ MiB +([\d.]+) MiB",
+                                                   done.stdout))
+        self.assertGreaterEqual(state, 2 * budgets)
+        lines = [json.loads(l) for l in (self.folder / "log.json").read_text().splitlines()]
+        losses = [l["validation_loss"] for l in lines if "validation_loss" in l]
+        self.assertGreater(losses[0], 5.3)
+        self.assertLess(losses[-1], 2.6)
+        self.assertGreaterEqual(len([l for l in lines if "loss" in l]), 100)
+        self.assertIn("0 of 200 steps moved other than planned", done.stdout)
 
 
 class ProveAll(InFolder):

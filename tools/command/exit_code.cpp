@@ -16,7 +16,8 @@ exit_code exit_code_of(const failure& problem, stage when) {
     case errc::deadline_exceeded:
     case errc::weight_overflow:
     case errc::device_failure:
-    case errc::communicator_failure: return exit_code::failed;
+    case errc::communicator_failure:
+    case errc::failed_task: return exit_code::failed;
   }
   return exit_code::failed;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cpu/update_backend.hpp"
 #include "tools/command/size_text.hpp"
 
 namespace ballast::tools {
@@ -55,10 +56,7 @@ std::string arm::name() const {
 
 result<std::vector<arm>> arms(const prove_settings& settings) {
   std::vector<arm> all{arm{}};
-  const auto multiply = [&](std::string arm::*member, std::vector<std::string> words, bool whole) {
-    if (settings.quick && !whole) {
-      words = {words.back()};
-    }
+  const auto multiply = [&](std::string arm::*member, const std::vector<std::string>& words) {
     std::vector<arm> product;
     for (const arm& each : all) {
       for (const std::string& word : words) {
@@ -68,12 +66,16 @@ result<std::vector<arm>> arms(const prove_settings& settings) {
     }
     all = std::move(product);
   };
-  multiply(&arm::compute, settings.computes, true);
-  multiply(&arm::placement, settings.placements, true);
-  multiply(&arm::threads, settings.threads, false);
-  multiply(&arm::tile, settings.tiles, false);
-  multiply(&arm::io, settings.ios, false);
-  multiply(&arm::isa, settings.isas, false);
+  const auto one = [&](const std::vector<std::string>& words, const std::string& word) {
+    return settings.quick ? std::vector{word} : words;
+  };
+  const std::string widest = cpu::supports(instruction_set::avx512) ? "avx512" : "baseline";
+  multiply(&arm::compute, settings.computes);
+  multiply(&arm::placement, settings.placements);
+  multiply(&arm::threads, one(settings.threads, settings.threads.back()));
+  multiply(&arm::tile, one(settings.tiles, settings.tiles.back()));
+  multiply(&arm::io, one(settings.ios, settings.ios.front()));
+  multiply(&arm::isa, one(settings.isas, widest));
   for (arm& each : all) {
     auto config = configure(settings, each);
     if (!config) {

@@ -26,7 +26,10 @@ exit_code conclude(const prove_settings& settings, const nlohmann::ordered_json&
     }
   }
   fmt::print("{}: {} arms identical, {} different, {} left out (this machine lacks them)\n",
-             different == 0 ? "identical" : "DIFFERENT", identical, different, left_out);
+             different > 0   ? "DIFFERENT"
+             : identical > 0 ? "identical"
+                             : "NOTHING PROVED",
+             identical, different, left_out);
   return different == 0 && identical > 0 ? exit_code::done : exit_code::verification_failed;
 }
 
@@ -42,6 +45,11 @@ exit_code prove(std::span<const std::string> arguments) {
   if (parsed->help) {
     fmt::print("{}", *parsed->help);
     return exit_code::done;
+  }
+  if (settings.flip != flip_target::none && settings.flip_step > settings.run.steps) {
+    return fail(
+        {errc::invalid_argument, "--flip-step lies behind the last step: nothing would be flipped"},
+        stage::set_up);
   }
   const auto all = arms(settings);
   if (!all) {

@@ -25,7 +25,8 @@ option_set prove_options(prove_settings& settings) {
   options.list("ios", settings.ios, "BACKEND", "uring posix", "what moves bytes to and from disk");
   options.list("isas", settings.isas, "SET", "baseline avx512",
                "instruction sets of the optimizer's kernels");
-  options.flag("quick", settings.quick, "only the last of each list but placements and computes");
+  options.flag("quick", settings.quick,
+               "of all lists but placements and computes only what a user gets by default");
   options.section("Run");
   options.whole("steps", settings.run.steps, {1, 1u << 20}, "steps of every arm");
   options.whole("layers", settings.run.model.layers, {1, 1024}, "transformer blocks");

@@ -57,7 +57,7 @@ result<verdict> run_arm(const prove_settings& settings, const proof_run& run, co
   if (!activations) {
     return activations.error();
   }
-  kept.reserve(place::device, *activations + bytes{4096});
+  kept.reserve(place::device, *activations);
   const auto sealed = kept.seal(placed.config);
   if (!sealed) {
     return sealed.error();

@@ -47,6 +47,11 @@ exit_code train(std::span<const std::string> arguments) {
     fmt::print("{}", *parsed->help);
     return exit_code::done;
   }
+  if (settings.demo && !demo) {
+    return fail(
+        {errc::invalid_argument, "demo is no key of a config: give --demo on the command line"},
+        stage::set_up);
+  }
   const auto run = training_run::prepare(settings);
   if (!run) {
     return fail(run.error(), stage::set_up);

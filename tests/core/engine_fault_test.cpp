@@ -1,0 +1,90 @@
+// What goes wrong under an engine is heard, once and for good; what changed nothing is not held against it.
+#include "engine_fixture.hpp"
+
+#include <stdexcept>
+
+namespace ballast {
+namespace {
+
+using testing::HasSubstr;
+
+TEST_F(Engine, SticksToTheFirstErrorOfAnUpdate) {
+  for (const bool reading : {true, false}) {
+    start({.nvme_directory = "/fake", .placement = forced_placement{0, 0}});
+    auto& broken = reading ? seen_->disk->fake_read() : seen_->disk->fake_write();
+    broken.fail_in(2);
+    EXPECT_EQ(plain_step().error().code, errc::io_failure);
+    EXPECT_EQ(engine_->fetch(names_.body).error().code, errc::io_failure);
+    EXPECT_EQ(engine_->step({}).error().code, errc::io_failure);
+    EXPECT_EQ(engine_->begin_pass("train").error().code, errc::io_failure);
+  }
+}
+
+TEST_F(Engine, LosesNoFailedTransfer) {
+  for (const bool up : {true, false}) {
+    std::uint64_t failed_steps = 0;
+    for (std::uint64_t n = 1; n <= 60; ++n) {
+      start(
+          {.nvme_directory = "/fake", .placement = forced_placement{0, 0.5}, .gradient_slots = 1});
+      (up ? seen_->device->fake_upload() : seen_->device->fake_download()).fail_in(n);
+      bool heard = false;
+      for (int i = 0; i < 2 && !heard; ++i) {
+        heard = !try_step();
+      }
+      const bool passed_by = (up ? seen_->device->fake_upload() : seen_->device->fake_download())
+                                 .counters()
+                                 .transfers < n;
+      ASSERT_EQ(heard, !passed_by) << (up ? "upload " : "download ") << n;
+      if (heard) {
+        ++failed_steps;
+        EXPECT_EQ(engine_->step({}).error().code, errc::io_failure);
+      }
+    }
+    EXPECT_GT(failed_steps, 5u);
+  }
+}
+
+TEST_F(Engine, ForgetsAWrongArgumentAndRemembersDamage) {
+  start({.nvme_directory = "/fake", .placement = forced_placement{0, 0}});
+  std::vector<float> value(1);
+  EXPECT_EQ(engine_->write(names_.weight, state_part::master, {30000}, value).error().code,
+            errc::invalid_argument);
+  EXPECT_TRUE(engine_->begin_pass("train"));
+  seen_->disk->disk()[100] ^= std::byte{1};
+  EXPECT_EQ(engine_->read(names_.matrix, state_part::momentum, {0}, value).error().code,
+            errc::corrupted);
+  EXPECT_EQ(engine_->begin_pass("train").error().code, errc::corrupted);
+}
+
+TEST_F(Engine, TakesAGradientOnce) {
+  start({});
+  auto gradient = engine_->gradient_buffer(names_.body);
+  ASSERT_TRUE(gradient);
+  ASSERT_TRUE(engine_->push_gradients(*std::move(gradient), true));
+  EXPECT_DEATH((void)engine_->push_gradients(*std::move(gradient), true), "pushed once");
+}
+
+TEST_F(Engine, TurnsAnExceptionOfTheCallersIntoAFailure) {
+  small_model broken;
+  broken.declared = model{};
+  const layer_id only = broken.declared.add_layer("only");
+  broken.declared.add_parameter(
+      only, "thrower", {100},
+      {.stored = encoding::fp32, .init = [](element_range, std::span<float>) {
+         throw std::runtime_error("no values today");
+       }});
+  engine unlucky(broken.declared, std::make_unique<fakes::plain_backends>());
+  const auto sealed = unlucky.seal({});
+  ASSERT_FALSE(sealed);
+  EXPECT_EQ(sealed.error().code, errc::failed_task);
+  EXPECT_THAT(sealed.error().message, HasSubstr("no values today"));
+}
+
+TEST_F(Engine, NoticesAFlippedBitOnDisk) {
+  start({.nvme_directory = "/fake", .placement = forced_placement{0, 0}});
+  seen_->disk->disk()[5000] ^= std::byte{16};
+  EXPECT_EQ(plain_step().error().code, errc::corrupted);
+}
+
+}  // namespace
+}  // namespace ballast

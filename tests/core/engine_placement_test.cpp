@@ -1,0 +1,128 @@
+// A whole training step on fakes, in every placement: the same results, the planned bytes and memory.
+#include "engine_fixture.hpp"
+
+namespace ballast {
+namespace {
+
+struct placement_case {
+  const char* name;
+  forced_placement fractions;
+};
+
+void PrintTo(const placement_case& shown, std::ostream* to) { *to << shown.name; }
+
+const placement_case placements[] = {
+    {"device", {1, 0}}, {"host", {0, 1}}, {"nvme", {0, 0}}, {"mixed", {0.3, 0.4}}};
+
+class EnginePlaced : public Engine, public testing::WithParamInterface<placement_case> {};
+
+TEST_P(EnginePlaced, UpdatesEveryParameterOnceAStep) {
+  for (const std::uint64_t blocks : {1u, 3u, 64u}) {
+    start({.nvme_directory = "/fake",
+           .placement = GetParam().fractions,
+           .tile_elements = block_elements * blocks});
+    for (int i = 0; i < 3; ++i) {
+      const auto report = plain_step();
+      ASSERT_TRUE(report) << report.error().message;
+      EXPECT_EQ(report->updates, static_cast<std::uint64_t>(i) + 1);
+      const double squares = 30000 * 4.0 + 77 + 30000 + 5;
+      EXPECT_DOUBLE_EQ(report->gradient_norm, std::sqrt(squares));
+    }
+    const auto matrix = values(names_.matrix);
+    const auto weight = values(names_.weight);
+    // The fake's rate is made of AdamW's scalars, bias correction included.
+    float expected_matrix = 123;
+    float expected_weight = 123;
+    for (std::uint64_t t = 1; t <= 3; ++t) {
+      const float rate = fakes::descent::rate(make_adamw_scalars({}, 0.5, t, 1));
+      expected_matrix -= rate * 2.0F;
+      expected_weight -= rate * 1.0F;
+    }
+    EXPECT_FLOAT_EQ(matrix[123], expected_matrix);
+    EXPECT_FLOAT_EQ(weight[29123], expected_weight);
+    EXPECT_THAT(values(names_.scale, state_part::momentum), testing::Each(3.0F));
+  }
+}
+
+TEST_P(EnginePlaced, MovesWhatThePlanPredicts) {
+  start({.nvme_directory = "/fake", .placement = GetParam().fractions});
+  using kind = visit::kind;
+  const std::vector<visit> visits{{kind::fetch, names_.embedding}, {kind::fetch, names_.body},
+                                  {kind::fetch, names_.head},      {kind::fetch, names_.head},
+                                  {kind::push, names_.head},       {kind::fetch, names_.body},
+                                  {kind::push, names_.body},       {kind::fetch, names_.embedding},
+                                  {kind::push, names_.embedding}};
+  const traffic predicted = engine_->predict(visits);
+  for (int i = 0; i < 3; ++i) {
+    const auto report = plain_step();
+    ASSERT_TRUE(report);
+    for (const hop each : {hop::read, hop::write, hop::upload, hop::download}) {
+      EXPECT_EQ(report->moved[each], predicted[each]) << to_string(each) << ", step " << i;
+    }
+  }
+}
+
+TEST_P(EnginePlaced, HoldsWhatThePlanSays) {
+  start({.nvme_directory = "/fake", .placement = GetParam().fractions});
+  EXPECT_EQ(seen_->device->allocated(), plan_.total(place::device));
+  bytes in_host = plan_.total(place::host);
+  for (const consumer& each : plan_.consumers) {
+    if (each.name == "block sums" || each.name == "digests" ||
+        each.name == "store's bounce buffer") {
+      in_host -= each.size;
+    }
+  }
+  EXPECT_EQ(seen_->host, in_host);
+}
+
+TEST_P(EnginePlaced, ReadsAndWritesAnyRange) {
+  start({.nvme_directory = "/fake", .placement = GetParam().fractions});
+  const std::vector<float> written(9000, 7.0F);
+  ASSERT_TRUE(engine_->write(names_.weight, state_part::master, {3000}, written));
+  ASSERT_TRUE(
+      engine_->write(names_.weight, state_part::variance, {10}, std::span(written).first(3)));
+  const auto found = values(names_.weight);
+  EXPECT_EQ(found[2999], 999.0F);
+  EXPECT_EQ(found[3000], 7.0F);
+  EXPECT_EQ(found[11999], 7.0F);
+  EXPECT_EQ(found[12000], 0.0F);
+  const auto variance = values(names_.weight, state_part::variance);
+  EXPECT_THAT(std::span(variance).subspan(9, 5), testing::ElementsAre(0, 7, 7, 7, 0));
+  const auto weights = engine_->fetch(names_.body);
+  ASSERT_TRUE(weights);
+  const auto* seen = reinterpret_cast<const float*>(weights->weights(names_.weight).data());
+  EXPECT_EQ(seen[3000], 7.0F);
+}
+
+TEST_P(EnginePlaced, SkipsAStepWithANonFiniteGradient) {
+  start({.nvme_directory = "/fake", .placement = GetParam().fractions});
+  const auto before = values(names_.weight);
+  for (const layer_id layer : {names_.head, names_.body, names_.embedding}) {
+    ASSERT_TRUE(push(layer, layer == names_.body ? NAN : 1.0F));
+  }
+  const auto report = engine_->step({.learning_rate = 1});
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->skipped);
+  EXPECT_EQ(report->updates, 0u);
+  EXPECT_EQ(report->step, 1u);
+  EXPECT_EQ(values(names_.weight), before);
+  EXPECT_FALSE(plain_step()->skipped);
+}
+
+TEST_P(EnginePlaced, AddsSeveralPushes) {
+  start({.nvme_directory = "/fake", .placement = GetParam().fractions, .several_pushes = true});
+  for (int i = 0; i < 3; ++i) {
+    for (const layer_id layer : {names_.head, names_.body, names_.embedding}) {
+      ASSERT_TRUE(push(layer, 1.0F, false));
+    }
+  }
+  const auto report = engine_->step({.learning_rate = 1});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_DOUBLE_EQ(report->gradient_norm, 3 * std::sqrt(30000 * 4.0 + 77 + 30000 + 5));
+}
+
+INSTANTIATE_TEST_SUITE_P(Places, EnginePlaced, testing::ValuesIn(placements),
+                         [](const auto& tested) { return tested.param.name; });
+
+}  // namespace
+}  // namespace ballast
