@@ -61,24 +61,26 @@ TEST_F(Engine, RefusesALeaseTooMany) {
 
 /// Fails the n-th transfer of a link for every n of two steps: the caller hears of it, and nothing
 /// after it succeeds.
-TEST_F(Engine, KeepsTheOrderOfACallerWhoNamesNoPass) {
+TEST_F(Engine, LearnsTheOrderOfACallerWhoNamesNoPass) {
   start({.placement = forced_placement{0, 1}});
-  const auto uploads_of_a_step = [&] {
-    for (const layer_id layer : {names_.embedding, names_.body, names_.head, names_.body}) {
-      EXPECT_TRUE(engine_->fetch(layer));
+  const auto uploaded = [&] { return seen_->device->fake_upload().counters().transfers; };
+  for (int step = 0; step < 3; ++step) {
+    const std::uint64_t before = uploaded();
+    {
+      const auto first = engine_->fetch(names_.embedding);
+      ASSERT_TRUE(first);
+      // From the second step on the next layer is on its way while the first is on lease.
+      const std::uint64_t expected = before + (step == 0 ? 1 : 2);
+      for (int i = 0; i < 1000 && uploaded() < expected; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+      EXPECT_EQ(uploaded(), expected) << step;
     }
+    EXPECT_TRUE(engine_->fetch(names_.body));
     for (const layer_id layer : {names_.head, names_.body, names_.embedding}) {
       EXPECT_TRUE(push(layer, 1.0F));
     }
-    return engine_->step({})->moved[hop::upload];
-  };
-  using kind = visit::kind;
-  const traffic predicted = engine_->predict(std::vector<visit>{{kind::fetch, names_.embedding},
-                                                                {kind::fetch, names_.body},
-                                                                {kind::fetch, names_.head},
-                                                                {kind::fetch, names_.body}});
-  for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(uploads_of_a_step(), predicted[hop::upload]);
+    EXPECT_TRUE(engine_->step({}));
   }
 }
 
