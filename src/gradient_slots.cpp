@@ -148,9 +148,20 @@ status gradient_slots::push(gradient_lease gradient, bool last, stream_ref strea
   return {};
 }
 
-/// A frozen parameter takes no part: not in the norm, not in the update.
+/// Frozen parameters and the gaps between parameters take no part: not in the norm, not in the update.
 void gradient_slots::clear_frozen(const gradient_lease& gradient, stream_ref stream) {
-  for (const auto& [which, range] : where_.at(gradient.layer()).parameters) {
+  const layer_layout& placed = where_.at(gradient.layer());
+  elements end;
+  for (std::size_t i = 0; i <= placed.own_parameters; ++i) {
+    const bool last = i == placed.own_parameters;
+    const elements next = last ? placed.size : placed.parameters[i].range.begin;
+    const auto gap = gradient.memory().subspan(end.value, (next - end).value);
+    if (!gap.empty()) {
+      passes_.note(homes_.on_device().fill_zero(bytes_of(gap), stream));
+    }
+    end = last ? end : placed.parameters[i].range.end();
+  }
+  for (const auto& [which, range] : placed.parameters) {
     if (!declared_.at(which).options.trainable) {
       passes_.note(homes_.on_device().fill_zero(bytes_of(gradient.gradient(which)), stream));
     }

@@ -289,8 +289,8 @@ class Quickstart(unittest.TestCase):
 
 class Demo(InFolder):
     def test_learns_a_model_twice_its_budgets(self):
-        done = run("train", "--demo", "--sample-tokens", "40", "--log", "log.json",
-                   folder=self.folder)
+        done = run("train", "--demo", "--steps", "200", "--sample-tokens", "40",
+                   "--log", "log.json", folder=self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         def mib(pattern):
             return float(re.search(pattern, done.stdout).group(1))

@@ -71,8 +71,9 @@ train_settings train_settings::for_demo() {
   demo.trainer.batch.micro_batches = 4;
   demo.trainer.batch.sequences = 2;
   demo.trainer.batch.tokens = 64;
-  demo.trainer.learning_rate = {.peak = 7e-4, .last = 1e-4, .warm_up = 20, .steps = 200};
-  demo.evaluate_every = 50;
+  demo.trainer.learning_rate = {.peak = 7e-4, .last = 5e-5, .warm_up = 20, .steps = 500};
+  demo.evaluate_every = 100;
+  demo.sample.tokens = 400;
   demo.engine.device_memory = 28_MiB;
   demo.engine.host_memory = 67_MiB;
   demo.engine.nvme_directory = ".";
