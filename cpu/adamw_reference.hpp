@@ -21,8 +21,7 @@ inline constexpr std::uint32_t largest_splittable_bits = 0x7F7F7FFF;
 /// Lanes of a block sum: element i of a block is added to lane i mod 16.
 inline constexpr std::size_t sum_lanes = 16;
 
-// -- one element
-// ---------------------------------------------------------------------------------------
+// One element
 
 /// `value`, or the canonical NaN when it is one.
 float canonical(float value);
@@ -58,8 +57,7 @@ adamw_element adamw(const adamw_scalars& scalars, adamw_element before, float gr
 /// away.
 double fold(const double (&lanes)[sum_lanes]);
 
-// -- runs of elements: update_backend's methods
-// --------------------------------------------------------
+// Runs of elements: update_backend's methods
 
 void update(encoding stored, const adamw_scalars& scalars, const state_view& view,
             std::uint32_t& findings);

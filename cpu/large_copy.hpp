@@ -1,8 +1,8 @@
-// Copies of any size by the calling thread: large ones with streaming stores, which spare the caches and
-// the read of the target's lines.
+// Copies of any size by the calling thread: large ones with streaming stores, which spare the
+// caches and the read of the target's lines.
 //
-// Source:  4 to 16 MiB blocks of 2 MiB pages, one thread, Zen 5, machine shared, 2026-11-21: memcpy 19.5
-//          to 21.2 GB/s, streaming stores 22.3 to 24.1; below 1 MiB no difference
+// Source:  4 to 16 MiB blocks of 2 MiB pages, one thread, Zen 5, machine shared, 2026-11-21: memcpy
+//          19.5 to 21.2 GB/s, streaming stores 22.3 to 24.1; below 1 MiB no difference
 #pragma once
 
 #include <cstddef>

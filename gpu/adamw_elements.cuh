@@ -1,7 +1,9 @@
-// One element's arithmetic of the update, on a GPU and on the host: the same operations in the same order
-// as the scalar reference (cpu/adamw_reference.cpp), which tests compare it with on both sides.
+// One element's arithmetic of the update, on a GPU and on the host: the same operations in the same
+// order as the scalar reference (cpu/adamw_reference.cpp), which tests compare it with on both
+// sides.
 //
-// Needs the flags of ballast_options: no fma, no flush to zero, correctly rounded division and root.
+// Needs the flags of ballast_options: no fma, no flush to zero, correctly rounded division and
+// root.
 #pragma once
 
 #include <cuda_runtime_api.h>

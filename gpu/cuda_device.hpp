@@ -10,8 +10,7 @@ namespace ballast::gpu {
 /// Opens the current GPU with a hard cap of `capacity` bytes.
 ///
 /// Errors: unsupported without CUDA in the build, or without a driver or a GPU at run time; the
-/// message
-///         names the flag or the option to change. exhausted when the GPU holds less than
+///         message names the flag or the option to change. exhausted when the GPU holds less than
 ///         `capacity`
 result<std::unique_ptr<device>> make_cuda_device(bytes capacity);
 

@@ -12,8 +12,8 @@ namespace ballast::gpu {
 /// 4096 B".
 ///
 /// Why:    a machine without GPU or driver is a lack (unsupported), a full GPU a limit (exhausted);
-/// what
-///         is left is the device's or our own failure and carries CUDA's name for it and our place
+///         what is left is the device's or our own failure and carries CUDA's name for it and our
+///         place
 /// Errors: unsupported, exhausted, device_failure
 status checked(cudaError_t outcome, std::string_view what,
                std::source_location where = std::source_location::current());

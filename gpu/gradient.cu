@@ -1,4 +1,5 @@
-// The gradient pass: rounding, sums of squares in the order that every backend keeps, and accumulation.
+// The gradient pass: rounding, sums of squares in the order that every backend keeps, and
+// accumulation.
 #include <ballast/assert.hpp>
 #include <ballast/rounding.hpp>
 

@@ -1,5 +1,5 @@
-// The launchers of this room's kernels: the loops of update_backend on device memory, each enqueued on
-// a stream and over when the stream has passed it.
+// The launchers of this room's kernels: the loops of update_backend on device memory, each enqueued
+// on a stream and over when the stream has passed it.
 //
 // Memory:  every pointer is device memory; `findings` is one word that results are or-ed into
 // Threads: any, on disjoint memory
@@ -17,7 +17,8 @@ status launch_update(encoding stored, const adamw_scalars& scalars, const state_
 
 /// Rounds a gradient to the compute type, with the sum of squares of each block of 4096.
 ///
-/// Shapes: source[n] f32; target[n] of `type`, may be the same memory for f32; sums[ceil(n / 4096)] f64
+/// Shapes: source[n] f32; target[n] of `type`, may be the same memory for f32; sums[ceil(n / 4096)]
+///         f64
 status launch_encode_gradient(std::span<const float> source, dtype type, std::byte* target,
                               std::span<double> sums, std::uint32_t* findings, stream_ref stream);
 

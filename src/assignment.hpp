@@ -1,5 +1,5 @@
-// What one assignment of tiles to places needs: slots, sizes, and the plan's lines, one consumer each.
-// Pure; draw() tries several and keeps the best that fits.
+// What one assignment of tiles to places needs: slots, sizes, and the plan's lines, one consumer
+// each. Pure; draw() tries several and keeps the best that fits.
 #pragma once
 
 #include "blueprint.hpp"

@@ -1,4 +1,5 @@
-// Collects the outcomes of parallel work: the first failure is kept, the rest only count as failed too.
+// Collects the outcomes of parallel work: the first failure is kept, the rest only count as failed
+// too.
 //
 // Any thread may note(); whoever started the work take()s the result when it is over.
 #pragma once

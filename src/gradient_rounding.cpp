@@ -16,6 +16,13 @@ std::vector<gradient_chunk> chunks_of(const layout& where, layer_id layer, eleme
   return found;
 }
 
+gradient_rounding::gradient_rounding(const layout& where, tile_homes& homes)
+    : where_(where), homes_(homes), block_sums_(where.blocks()) {
+  for (std::uint32_t i = 0; i < where.layers().size(); ++i) {
+    chunks_.push_back(chunks_of(where, {i}, {{0}, where.layers()[i].size}));
+  }
+}
+
 void gradient_rounding::round(const gradient_chunk& part, std::span<const float> source,
                               std::byte* target, update_backend& by, stream_ref stream) {
   const layer_layout& placed = where_.at(where_.at(part.tile).layer);

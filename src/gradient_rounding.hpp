@@ -1,8 +1,8 @@
 // The one pass over a complete gradient: rounds it to the compute type and takes its block sums of
 // squares and whether it is finite, chunk by chunk, on whatever threads bring it.
 //
-// Sums are kept by flat block and folded in index order, so that who rounded what, and when, does not
-// matter. Disjoint chunks may be rounded at once; the rest is the caller's thread.
+// Sums are kept by flat block and folded in index order, so that who rounded what, and when, does
+// not matter. Disjoint chunks may be rounded at once; the rest is the caller's thread.
 #pragma once
 
 #include <ballast/update.hpp>
@@ -23,8 +23,10 @@ std::vector<gradient_chunk> chunks_of(const layout& where, layer_id layer, eleme
 
 class gradient_rounding {
  public:
-  explicit gradient_rounding(const layout& where, tile_homes& homes)
-      : where_(where), homes_(homes), block_sums_(where.blocks()) {}
+  gradient_rounding(const layout& where, tile_homes& homes);
+
+  /// A layer's whole shard.
+  const std::vector<gradient_chunk>& chunks(layer_id layer) const { return chunks_[layer.value]; }
 
   /// Shapes: source[n] f32, target[n] of the layer's compute type, n = elements of the chunk
   void round(const gradient_chunk& part, std::span<const float> source, std::byte* target,
@@ -40,8 +42,9 @@ class gradient_rounding {
  private:
   const layout& where_;
   tile_homes& homes_;
-  std::vector<double> block_sums_;  ///< by flat block
-  std::uint32_t findings_ = 0;      ///< or-ed by several threads
+  std::vector<std::vector<gradient_chunk>> chunks_;  ///< by layer
+  std::vector<double> block_sums_;                   ///< by flat block
+  std::uint32_t findings_ = 0;                       ///< or-ed by several threads
 };
 
 }  // namespace ballast

@@ -23,11 +23,7 @@ gradient_slots::gradient_slots(const model& declared, const layout& where, const
       sums_(declared, where, homes, host_updates, threads, rounding_),
       slots_(drawn.gradient_slots.count),
       complete_(where.layers().size()),
-      pushed_(where.layers().size()) {
-  for (std::uint32_t i = 0; i < where.layers().size(); ++i) {
-    chunks_.push_back(chunks_of(where, {i}, {{0}, where.layers()[i].size}));
-  }
-}
+      pushed_(where.layers().size()) {}
 
 gradient_slots::~gradient_slots() {
   require(leases_ == 0, "a gradient_lease ends before its engine");
@@ -148,7 +144,8 @@ status gradient_slots::push(gradient_lease gradient, bool last, stream_ref strea
   return {};
 }
 
-/// Frozen parameters and the gaps between parameters take no part: not in the norm, not in the update.
+/// Frozen parameters and the gaps between parameters take no part: not in the norm, not in the
+/// update.
 void gradient_slots::clear_frozen(const gradient_lease& gradient, stream_ref stream) {
   const layer_layout& placed = where_.at(gradient.layer());
   elements end;
@@ -170,7 +167,7 @@ void gradient_slots::clear_frozen(const gradient_lease& gradient, stream_ref str
 
 status gradient_slots::round_and_download(const gradient_lease& gradient, slot& from,
                                           stream_ref stream) {
-  const std::vector<gradient_chunk>& chunks = chunks_[gradient.layer().value];
+  const std::vector<gradient_chunk>& chunks = rounding_.chunks(gradient.layer());
   device& on = homes_.on_device();
   from.downloads.resize(chunks.size());
   workers_.for_each(chunks.size(), [&](std::size_t i) {

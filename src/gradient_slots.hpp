@@ -67,9 +67,8 @@ class gradient_slots final : public lease_keeper {
   gradient_sums sums_;
   std::vector<slot> slots_;
   std::uint32_t next_slot_ = 0;
-  std::vector<std::vector<gradient_chunk>> chunks_;  ///< by layer: its whole shard
-  std::vector<bool> complete_;                       ///< by layer: the push marked last has come
-  std::vector<bool> pushed_;                         ///< by layer
+  std::vector<bool> complete_;  ///< by layer: the push marked last has come
+  std::vector<bool> pushed_;    ///< by layer
   std::uint32_t leases_ = 0;
   nanoseconds waited_{0};
   nanoseconds passed_{0};

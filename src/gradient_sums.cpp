@@ -19,11 +19,8 @@ gradient_sums::gradient_sums(const model& declared, const layout& where, tile_ho
       workers_(threads),
       rounding_(rounding),
       started_(declared.parameters().size()) {
-  for (std::uint32_t i = 0; i < where.layers().size(); ++i) {
-    by_layer_.push_back(chunks_of(where, {i}, {{0}, where.layers()[i].size}));
-  }
   for (std::uint32_t i = 0; i < declared.parameters().size(); ++i) {
-    by_parameter_.push_back(chunks_of(where, declared.parameters()[i].layer, where.range_of({i})));
+    chunks_.push_back(chunks_of(where, declared.parameters()[i].layer, where.range_of({i})));
   }
 }
 
@@ -63,7 +60,7 @@ status gradient_sums::add(parameter_id which, std::span<float> gradient, stream_
 
 status gradient_sums::add_on_device(parameter_id which, std::span<float> gradient,
                                     stream_ref stream) {
-  const std::vector<gradient_chunk>& chunks = by_parameter_[which.value];
+  const std::vector<gradient_chunk>& chunks = chunks_[which.value];
   const bool first = !started_[which.value];
   workers_.for_each(chunks.size(), [&](std::size_t i) {
     if (!on_device(chunks[i])) {
@@ -83,7 +80,7 @@ status gradient_sums::add_on_device(parameter_id which, std::span<float> gradien
 /// The first push of a step goes straight into the sums.
 status gradient_sums::start_in_host(parameter_id which, std::span<float> gradient) {
   status outcome;
-  for (const gradient_chunk& part : by_parameter_[which.value]) {
+  for (const gradient_chunk& part : chunks_[which.value]) {
     if (!on_device(part)) {
       downloads_.push_back(homes_.on_device().download().submit(
           {.address = address_of(bytes_of(over(part, which, gradient))),
@@ -101,7 +98,7 @@ status gradient_sums::start_in_host(parameter_id which, std::span<float> gradien
 
 /// Two staging buffers: while one chunk is added, the next one is on its way.
 status gradient_sums::add_in_host(parameter_id which, std::span<float> gradient) {
-  const std::vector<gradient_chunk>& chunks = by_parameter_[which.value];
+  const std::vector<gradient_chunk>& chunks = chunks_[which.value];
   const auto staged = [&](std::size_t i) {
     return homes_.chunk_staging(i % 2).first(chunks[i].range.count.value * sizeof(float));
   };
@@ -139,12 +136,12 @@ status gradient_sums::add_in_host(parameter_id which, std::span<float> gradient)
 void gradient_sums::round(layer_id layer) {
   for (const parameter_id which : declared_.at(layer).parameters) {
     if (!started_[which.value]) {
-      for (const gradient_chunk& part : by_parameter_[which.value]) {
+      for (const gradient_chunk& part : chunks_[which.value]) {
         std::ranges::fill(sums_of(part), 0.0F);
       }
     }
   }
-  const std::vector<gradient_chunk>& chunks = by_layer_[layer.value];
+  const std::vector<gradient_chunk>& chunks = rounding_.chunks(layer);
   workers_.for_each(chunks.size(), [&](std::size_t i) {
     update_backend& by = on_device(chunks[i]) ? homes_.on_device().updates() : host_updates_;
     rounding_.round(chunks[i], sums_of(chunks[i]), rounding_.home_of(chunks[i]).data(), by, {});

@@ -1,6 +1,6 @@
-// fp32 sums of the parameters that are pushed more than once a step: tied ones, or all of them where the
-// caller accumulates. A sum rests with its tile: on the device, or in host memory, where it is reached
-// through a staging buffer.
+// fp32 sums of the parameters that are pushed more than once a step: tied ones, or all of them
+// where the caller accumulates. A sum rests with its tile: on the device, or in host memory, where
+// it is reached through a staging buffer.
 //
 // Added in the order of the pushes. Caller's thread; the additions run on the workers.
 #pragma once
@@ -27,7 +27,8 @@ class gradient_sums {
   /// Errors:  device_failure
   status add(parameter_id which, std::span<float> gradient, stream_ref stream);
 
-  /// Rounds a layer's complete sums into its gradient; parameters that were not pushed count as zero.
+  /// Rounds a layer's complete sums into its gradient; parameters that were not pushed count as
+  /// zero.
   void round(layer_id layer);
 
   void reset() { started_.assign(started_.size(), false); }
@@ -47,8 +48,7 @@ class gradient_sums {
   update_backend& host_updates_;
   workers& workers_;
   gradient_rounding& rounding_;
-  std::vector<std::vector<gradient_chunk>> by_layer_;
-  std::vector<std::vector<gradient_chunk>> by_parameter_;
+  std::vector<std::vector<gradient_chunk>> chunks_;  ///< by parameter
   std::vector<bool> started_;      ///< by parameter: its sums hold a value of this step
   first_failure passes_;           ///< of the device calls under way on the workers
   std::vector<ticket> downloads_;  ///< of start_in_host(), empty between calls

@@ -56,8 +56,7 @@ struct tile {
 class layout {
  public:
   /// Errors: invalid_argument (no layer, an empty layer, tile size not whole blocks, duplicate
-  /// name);
-  ///         unsupported (an encoding without kernels, layers of mixed encodings)
+  ///         name); unsupported (an encoding without kernels, layers of mixed encodings)
   static result<layout> make(const model& declared, elements tile_elements, rank self,
                              std::uint32_t world_size);
 

@@ -1,6 +1,6 @@
 // Tiles past a worker: read from NVMe, worked on, written back, as one oneTBB flow graph.
 //
-//   begin --> read --> work --> write --> begin     a carrier (a staging buffer) goes round and takes
+//   begin --> read --> work --> write --> begin     a carrier (a staging buffer) goes round, taking
 //                                                   the next tile at `begin`: memory and transfers
 //                                                   under way are bounded by construction
 //   direct --> work                                 tiles in memory need no carrier

@@ -1,5 +1,6 @@
-// Memory of transfer states, for whoever writes a link: blocks of one size that are reused, so that a transfer in steady state
-// allocates nothing. It grows to the most tickets ever alive at once and shrinks only when it ends.
+// Memory of transfer states, for whoever writes a link: blocks of one size that are reused, so that
+// a transfer in steady state allocates nothing. It grows to the most tickets ever alive at once and
+// shrinks only when it ends.
 //
 // Owned jointly by its link and by every block given out, so a ticket may outlive its link.
 #pragma once

@@ -75,8 +75,7 @@ class update_backend {
   ///
   /// Shapes:  source[n] f32; target[n] of `type`, may be the same memory; sums[ceil(n / 4096)] f64
   /// Why:     the sum is of the rounded values, widened to double, in the order README fixes:
-  /// inside a
-  ///          block element i goes to lane i mod 16, lanes are folded pairwise
+  ///          inside a block element i goes to lane i mod 16, lanes are folded pairwise
   virtual void encode_gradient(std::span<const float> source, dtype type, std::byte* target,
                                std::span<double> sums, std::uint32_t& findings,
                                stream_ref stream) = 0;

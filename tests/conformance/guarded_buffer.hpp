@@ -1,5 +1,5 @@
-// Memory for transfer tests: any distance from a page, and canaries on both sides that are looked at by
-// hand, because sanitizers do not see what the kernel writes.
+// Memory for transfer tests: any distance from a page, and canaries on both sides that are looked
+// at by hand, because sanitizers do not see what the kernel writes.
 #pragma once
 
 #include <gtest/gtest.h>

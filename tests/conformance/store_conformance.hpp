@@ -1,5 +1,6 @@
-// What every store must do beside what its links must (link_conformance.hpp): give out extents, refuse
-// what does not fit, and tell wrong bytes from right ones. To be included by one file of an executable.
+// What every store must do beside what its links must (link_conformance.hpp): give out extents,
+// refuse what does not fit, and tell wrong bytes from right ones. To be included by one file of an
+// executable.
 #pragma once
 
 #include <ballast/store.hpp>

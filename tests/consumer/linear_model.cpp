@@ -1,4 +1,5 @@
-// Trains y = w . x + b through the public interface, with the optimizer's state in a folder on disk:
+// Trains y = w . x + b through the public interface, with the optimizer's state in a folder on
+// disk:
 //   linear_model FOLDER
 // Exit 0 when the true weights were found, 1 otherwise.
 #include <algorithm>

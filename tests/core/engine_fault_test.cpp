@@ -1,4 +1,5 @@
-// What goes wrong under an engine is heard, once and for good; what changed nothing is not held against it.
+// What goes wrong under an engine is heard, once and for good; what changed nothing is not held
+// against it.
 #include "engine_fixture.hpp"
 
 #include <stdexcept>

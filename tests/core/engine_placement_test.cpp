@@ -1,4 +1,5 @@
-// A whole training step on fakes, in every placement: the same results, the planned bytes and memory.
+// A whole training step on fakes, in every placement: the same results, the planned bytes and
+// memory.
 #include "engine_fixture.hpp"
 
 namespace ballast {

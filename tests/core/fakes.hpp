@@ -41,8 +41,8 @@ class promised_state final : public transfer_state {
   std::optional<status> outcome_;
 };
 
-/// Moves in order on a thread of its own, a little after it was asked to, so that every buffer is in
-/// flight for a while; the n-th transfer may be made to fail.
+/// Moves in order on a thread of its own, a little after it was asked to, so that every buffer is
+/// in flight for a while; the n-th transfer may be made to fail.
 class late_link final : public link {
  public:
   using move = std::function<void(const transfer&)>;

@@ -139,8 +139,9 @@ state_view part_of(encoding stored, const state_view& view, std::size_t begin, s
           {count}};
 }
 
-/// Median seconds of each work on a chunk. The works take turns chunk by chunk, far from each other, so
-/// that all find their chunk in memory and none is alone with a busy moment of the machine.
+/// Median seconds of each work on a chunk. The works take turns chunk by chunk, far from each
+/// other, so that all find their chunk in memory and none is alone with a busy moment of the
+/// machine.
 std::vector<double> medians(encoding stored, const state_view& view, int rounds,
                             const std::vector<std::function<void(const state_view&)>>& works) {
   const std::size_t chunks = view.count.value / chunk_elements;

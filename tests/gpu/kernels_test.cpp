@@ -1,4 +1,5 @@
-// The kernels on a real GPU against the scalar reference: every bit of state, gradient, sums, findings.
+// The kernels on a real GPU against the scalar reference: every bit of state, gradient, sums,
+// findings.
 #include "gpu/kernels.hpp"
 
 #include <gtest/gtest.h>

@@ -23,7 +23,8 @@ struct limits_test : ::testing::TestWithParam<io_backend> {
   const steady_clock time;
   link_meter meter{time};
 
-  /// A loop over one file in `folder`, which ends at `file_size` although the loop believes in 8 MiB.
+  /// A loop over one file in `folder`, which ends at `file_size` although the loop believes in 8
+  /// MiB.
   std::unique_ptr<io_loop> loop_on(const std::string& folder, std::size_t file_size,
                                    int flags = 0) {
     file_ = file_descriptor(::open(folder.c_str(), O_RDWR | O_TMPFILE | flags, 0600));

@@ -91,8 +91,8 @@ TEST(nvme_store, registers_an_arena_and_moves_through_it) {
   EXPECT_EQ(ballast::testing::wrong_bytes(in, 1), 0u);
 }
 
-/// The store's own staging is registered beside the arena; which of the two lies lower in memory is the
-/// system's choice, so the arena is put below and above it.
+/// The store's own staging is registered beside the arena; which of the two lies lower in memory is
+/// the system's choice, so the arena is put below and above it.
 TEST(nvme_store, tells_its_registered_regions_apart_in_any_order) {
   const test_folder folder;
   std::byte low[1];

@@ -1,5 +1,5 @@
-// Where io_uring is denied the store goes on with pread/pwrite and says so; asked for by name it says
-// what to change.
+// Where io_uring is denied the store goes on with pread/pwrite and says so; asked for by name it
+// says what to change.
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,5 +1,5 @@
-// The corpus: which files are text, which are held out, where sequences begin, and the loop's other small
-// parts.
+// The corpus: which files are text, which are held out, where sequences begin, and the loop's other
+// small parts.
 #include "tools/trainer/corpus.hpp"
 
 #include <gtest/gtest.h>

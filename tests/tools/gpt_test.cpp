@@ -1,5 +1,5 @@
-// The passes: in which order layers are asked for, what memory is asked for, evaluation and the logits
-// of a next token.
+// The passes: in which order layers are asked for, what memory is asked for, evaluation and the
+// logits of a next token.
 #include <gtest/gtest.h>
 
 #include <limits>

@@ -1,5 +1,5 @@
-// The trainer's gradients against central differences of an independent forward pass in double, every
-// parameter of the model, and what must not change them: cuts, threads, recomputation.
+// The trainer's gradients against central differences of an independent forward pass in double,
+// every parameter of the model, and what must not change them: cuts, threads, recomputation.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -26,8 +26,8 @@ reference_weights weights_of(const small_gpt& of) {
   return all;
 }
 
-/// One kind of weights inside a parameter: all of it, but for qkv the queries', the keys' and the values'
-/// part, since the values' gradients would hide the others.
+/// One kind of weights inside a parameter: all of it, but for qkv the queries', the keys' and the
+/// values' part, since the values' gradients would hide the others.
 struct kind {
   std::string name;
   element_range range;

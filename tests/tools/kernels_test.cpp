@@ -1,5 +1,5 @@
-// The element-wise kernels: every instruction set gives the same bits, and the baseline's values are
-// right against double.
+// The element-wise kernels: every instruction set gives the same bits, and the baseline's values
+// are right against double.
 #include <gtest/gtest.h>
 
 #include <bit>

@@ -1,5 +1,6 @@
-// Matrix products of every layout and of shapes that are cut unevenly, against plain loops in double.
-// Run twice by ctest: as this processor is, and held to AVX2, where oneDNN has no bf16 product.
+// Matrix products of every layout and of shapes that are cut unevenly, against plain loops in
+// double. Run twice by ctest: as this processor is, and held to AVX2, where oneDNN has no bf16
+// product.
 #include <gtest/gtest.h>
 
 #include <cmath>

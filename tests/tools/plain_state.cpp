@@ -153,8 +153,8 @@ result<std::unique_ptr<weights_view>> plain_state::fetch(layer_id which) {
   return std::unique_ptr<weights_view>(std::make_unique<plain_weights>(*this));
 }
 
-/// Zeroes a layer's gradient unless this step has begun it: two layers may add to a tied parameter, and
-/// then share one running sum.
+/// Zeroes a layer's gradient unless this step has begun it: two layers may add to a tied parameter,
+/// and then share one running sum.
 void plain_state::open_gradient(std::uint32_t layer) {
   if (layers_[layer].gradient_open) return;
   layers_[layer].gradient_open = true;

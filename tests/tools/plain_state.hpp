@@ -1,5 +1,5 @@
-// A training_state in plain memory, for the trainer's own tests and speed measurements: no tiers, the
-// optimizer's kernels over tiles on all cores.
+// A training_state in plain memory, for the trainer's own tests and speed measurements: no tiers,
+// the optimizer's kernels over tiles on all cores.
 //
 // One caller thread. Memory: heap, uncapped.
 #pragma once

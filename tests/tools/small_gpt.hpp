@@ -1,5 +1,5 @@
-// A small model with generated weights and tokens, trained against a plain_state: what the trainer's
-// tests set up. The generating formulas are repeated in pytorch_figures.py.
+// A small model with generated weights and tokens, trained against a plain_state: what the
+// trainer's tests set up. The generating formulas are repeated in pytorch_figures.py.
 #pragma once
 
 #include <cmath>
@@ -41,7 +41,8 @@ struct small_gpt {
     }
   }
 
-  /// Larger than a new model's, and no gain is 1 and no bias 0, so that no gradient is small or hidden.
+  /// Larger than a new model's, and no gain is 1 and no bias 0, so that no gradient is small or
+  /// hidden.
   std::vector<float> weights(parameter_id which) const {
     const parameter& of = model.declared.at(which);
     const bool gain = of.name.ends_with("weight") && of.shape.size() == 1;

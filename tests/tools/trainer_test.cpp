@@ -1,5 +1,5 @@
-// The training loop's pieces together: a tiny model learns, the same run gives the same bits, a sample is
-// text, and what cannot be trained is refused.
+// The training loop's pieces together: a tiny model learns, the same run gives the same bits, a
+// sample is text, and what cannot be trained is refused.
 #include "tools/trainer/trainer.hpp"
 
 #include <gtest/gtest.h>

@@ -21,9 +21,8 @@ struct parsed_options {
 /// `arguments` without the program's and the command's name.
 ///
 /// Errors: invalid_argument in one line: an unknown option or key with the nearest match, a value
-/// that is
-///         missing, of the wrong type or refused, an option given twice, a config that cannot be
-///         read
+///         that is missing, of the wrong type or refused, an option given twice, a config that
+///         cannot be read
 result<parsed_options> parse_options(const option_set& known,
                                      std::span<const std::string> arguments);
 

@@ -17,8 +17,8 @@ struct arm {
   std::string name() const;
 };
 
-/// Every combination of the settings' lists; `quick` keeps all places and encodings, and of the rest
-/// what a user gets by default.
+/// Every combination of the settings' lists; `quick` keeps all places and encodings, and of the
+/// rest what a user gets by default.
 ///
 /// Errors: invalid_argument for a word that none of the lists knows
 result<std::vector<arm>> arms(const prove_settings& settings);

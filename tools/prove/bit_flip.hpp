@@ -1,7 +1,8 @@
-// Damage on purpose, to show that it is noticed: one bit of one tile on disk, behind the engine's back.
+// Damage on purpose, to show that it is noticed: one bit of one tile on disk, behind the engine's
+// back.
 //
-// The backends pass everything on and remember the store; the engine that owns it must be alive when
-// damage() is called, and idle.
+// The backends pass everything on and remember the store; the engine that owns it must be alive
+// when damage() is called, and idle.
 #pragma once
 
 #include <ballast/backends.hpp>

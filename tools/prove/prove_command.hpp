@@ -1,4 +1,5 @@
-// `ballast prove`: the same steps resident and as placed, every loss and every bit of state compared.
+// `ballast prove`: the same steps resident and as placed, every loss and every bit of state
+// compared.
 //
 // The resident arm is a plain loop over the scalar reference (resident_state.hpp); it runs once an
 // encoding, each placed arm is compared with it.

@@ -1,6 +1,6 @@
-// The arm that everything is compared with: all state resident in plain arrays, the optimizer a plain
-// loop over the scalar reference, on one thread. It shares no code with the engine: not its layout, not
-// its kernels, not its norm.
+// The arm that everything is compared with: all state resident in plain arrays, the optimizer a
+// plain loop over the scalar reference, on one thread. It shares no code with the engine: not its
+// layout, not its kernels, not its norm.
 //
 // One caller thread. Memory: heap, uncapped.
 #pragma once

@@ -12,7 +12,8 @@
 namespace ballast::tools {
 namespace {
 
-/// Bit 12 of one master value, flipped through the engine's own door; a lower one may be rounded away.
+/// Bit 12 of one master value, flipped through the engine's own door; a lower one may be rounded
+/// away.
 status flip_in_memory(engine& placed) {
   float value = 0;
   if (auto read = placed.read({0}, state_part::master, {7}, {&value, 1}); !read) {

@@ -1,5 +1,5 @@
-// What one training step cost, where its time went, and what it moved; a line for people and a line of
-// the log.
+// What one training step cost, where its time went, and what it moved; a line for people and a line
+// of the log.
 #pragma once
 
 #include <ballast/report.hpp>

@@ -1,6 +1,7 @@
 // One training run from sealed engine to last sample: the loop of `ballast train`.
 //
-// Owns the model's declaration, the engine and the trainer, built in that order; one thread calls it.
+// Owns the model's declaration, the engine and the trainer, built in that order; one thread calls
+// it.
 #pragma once
 
 #include <ballast/engine.hpp>

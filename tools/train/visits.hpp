@@ -1,4 +1,5 @@
-// The order in which the trainer uses a model's layers in one training step: what a plan predicts from.
+// The order in which the trainer uses a model's layers in one training step: what a plan predicts
+// from.
 #pragma once
 
 #include <ballast/plan.hpp>
@@ -8,8 +9,8 @@
 
 namespace ballast::tools {
 
-/// Forward through all layers, the head at once backward, then back: vertical order, so that the number
-/// of micro-batches does not matter.
+/// Forward through all layers, the head at once backward, then back: vertical order, so that the
+/// number of micro-batches does not matter.
 inline std::vector<visit> training_visits(const gpt_model& model) {
   using kind = visit::kind;
   std::vector<visit> visits{{kind::fetch, model.embedding}};

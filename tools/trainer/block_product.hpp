@@ -1,9 +1,9 @@
-// One matrix product of a fixed shape that runs in the calling thread: C = A B or C += A B, with A and B
-// of the compute type T and C in fp32. A oneDNN primitive, or, where oneDNN has no bf16 product for this
-// processor, the fp32 one on widened copies.
+// One matrix product of a fixed shape that runs in the calling thread: C = A B or C += A B, with A
+// and B of the compute type T and C in fp32. A oneDNN primitive, or, where oneDNN has no bf16
+// product for this processor, the fp32 one on widened copies.
 //
-// Made once a shape by a product_library, which owns it. run() allocates nothing of its own; threads
-// call it at the same time with different slots.
+// Made once a shape by a product_library, which owns it. run() allocates nothing of its own;
+// threads call it at the same time with different slots.
 #pragma once
 
 #include <compare>
@@ -15,8 +15,8 @@
 
 namespace ballast::tools {
 
-/// Shapes: A[m, k], B[k, n], C[m, n], row-major, leading dimensions in elements; a transposed operand is
-///         stored as [k, m] or [n, k]
+/// Shapes: A[m, k], B[k, n], C[m, n], row-major, leading dimensions in elements; a transposed
+///         operand is stored as [k, m] or [n, k]
 struct product_shape {
   std::size_t m, n, k;
   std::size_t lda, ldb, ldc;

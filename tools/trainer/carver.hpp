@@ -1,5 +1,5 @@
-// Cuts one span of memory into arrays, or only counts what the same cuts would need: the function that
-// lays memory out is run twice, so what is asked for and what is used cannot disagree.
+// Cuts one span of memory into arrays, or only counts what the same cuts would need: the function
+// that lays memory out is run twice, so what is asked for and what is used cannot disagree.
 #pragma once
 
 #include <ballast/assert.hpp>

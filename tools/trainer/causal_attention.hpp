@@ -1,9 +1,9 @@
 // Multi-head causal self-attention between the qkv product and the output projection.
 //
-// One task a (sequence, head). Queries are taken 64 rows at a time against all keys up to the last of
-// them, so scores never exist for more than 64 x tokens; backward recomputes them from the kept log-sums
-// (as FlashAttention does) instead of keeping probabilities.
-// Called by one thread, works on the pool; all memory is the caller's.
+// One task a (sequence, head). Queries are taken 64 rows at a time against all keys up to the last
+// of them, so scores never exist for more than 64 x tokens; backward recomputes them from the kept
+// log-sums (as FlashAttention does) instead of keeping probabilities. Called by one thread, works
+// on the pool; all memory is the caller's.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// The trainer's compute threads: one oneTBB arena of a fixed size, and the only pool there is. OpenMP,
-// which Debian's oneDNN would use, is held to one thread inside it.
+// The trainer's compute threads: one oneTBB arena of a fixed size, and the only pool there is.
+// OpenMP, which Debian's oneDNN would use, is held to one thread inside it.
 //
 // One caller thread, which works along. A task's slot names its thread's scratch memory.
 #pragma once

@@ -21,7 +21,8 @@ constexpr std::uint64_t random_bits(std::uint64_t key, std::uint64_t counter) {
 
 /// A value of mean 0 and variance 1, nearly normal: the sum of twelve 16-bit uniforms, less 6.
 ///
-/// Why: exact in fp32 up to one rounding, and bounded; Box-Muller's logarithm differs between libraries
+/// Why: exact in fp32 up to one rounding, and bounded; Box-Muller's logarithm differs between
+///      libraries
 constexpr float random_normal(std::uint64_t key, std::uint64_t counter) {
   std::int64_t sum = 0;
   for (std::uint64_t word = 0; word < 3; ++word) {

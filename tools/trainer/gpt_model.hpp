@@ -1,9 +1,9 @@
-// GPT-2 as a ballast::model: which layers and parameters there are, their initial values, and the ids
-// under which the compute code asks for them. A declaration; it holds no values.
+// GPT-2 as a ballast::model: which layers and parameters there are, their initial values, and the
+// ids under which the compute code asks for them. A declaration; it holds no values.
 //
-// Layers, in the order of use: "embedding" (wte, wpe), "block.0" ... , "head" (ln_f, and wte tied in).
-// Every matrix is stored [out, in], row-major, as the embedding table is: a forward product is then
-// X W^T with both operands read along rows, and its gradient dY^T X has W's own layout.
+// Layers, in the order of use: "embedding" (wte, wpe), "block.0" ... , "head" (ln_f, and wte tied
+// in). Every matrix is stored [out, in], row-major, as the embedding table is: a forward product is
+// then X W^T with both operands read along rows, and its gradient dY^T X has W's own layout.
 #pragma once
 
 #include <ballast/model.hpp>
@@ -34,9 +34,9 @@ struct gpt_model {
   parameter_id final_gain, final_bias;
 };
 
-/// Initial values as GPT-2's: N(0, 0.02) for matrices and embeddings, the two that write to the residual
-/// stream scaled by 1/sqrt(2 layers), gains 1, biases 0. Weight decay applies to matrices and
-/// embeddings only.
+/// Initial values as GPT-2's: N(0, 0.02) for matrices and embeddings, the two that write to the
+/// residual stream scaled by 1/sqrt(2 layers), gains 1, biases 0. Weight decay applies to matrices
+/// and embeddings only.
 gpt_model declare(const gpt_config& config);
 
 }  // namespace ballast::tools

@@ -1,10 +1,10 @@
-// The element-wise half of the model: everything that is not a matrix product, one row or one run of
-// columns at a time. Rows and sums are computed in fp32; T (float or bfloat16) is the compute type of
-// weights and of what feeds a product, rounded to nearest even.
+// The element-wise half of the model: everything that is not a matrix product, one row or one run
+// of columns at a time. Rows and sums are computed in fp32; T (float or bfloat16) is the compute
+// type of weights and of what feeds a product, rounded to nearest even.
 //
-// One table of functions an instruction set, each compiled in a file of its own from kernels_body.hpp.
-// All of them use the same 16 lanes and no fma, so their results are equal bit for bit.
-// Any thread; nothing is allocated; no alignment is required.
+// One table of functions an instruction set, each compiled in a file of its own from
+// kernels_body.hpp. All of them use the same 16 lanes and no fma, so their results are equal bit
+// for bit. Any thread; nothing is allocated; no alignment is required.
 #pragma once
 
 #include <cstddef>
@@ -58,13 +58,13 @@ struct kernel_table {
   /// probabilities[0, n) = softmax(scale * scores), [n, padded) = 0; returns the log of the sum of
   /// exponentials of the scaled scores. Overwrites scores.
   float (*softmax)(float* scores, std::size_t n, std::size_t padded, float scale, T* probabilities);
-  /// From scores, their log-sum and the probabilities' gradient: the probabilities (also rounded) and
-  /// out = the gradient of the scores before scaling; all are 0 in [n, padded).
+  /// From scores, their log-sum and the probabilities' gradient: the probabilities (also rounded)
+  /// and out = the gradient of the scores before scaling; all are 0 in [n, padded).
   void (*softmax_backward)(float* scores, const float* gradient, std::size_t n, std::size_t padded,
                            float scale, float log_sum, T* probabilities, T* out);
 
-  /// Returns the cross-entropy of one row in nats. Unless `out` is null, out = weight * (softmax(logits)
-  /// - one at target); it may begin where logits do. Overwrites logits.
+  /// Returns the cross-entropy of one row in nats. Unless `out` is null, out = weight *
+  /// (softmax(logits) - one at target); it may begin where logits do. Overwrites logits.
   float (*cross_entropy)(float* logits, std::size_t n, std::size_t target, float weight, T* out);
 };
 

@@ -1,9 +1,9 @@
-// The kernels' one source, included by kernels_baseline.cpp, kernels_avx2.cpp and kernels_avx512.cpp
-// with different compile flags. Nothing here has external linkage.
+// The kernels' one source, included by kernels_baseline.cpp, kernels_avx2.cpp and
+// kernels_avx512.cpp with different compile flags. Nothing here has external linkage.
 //
 // The vector is always 16 floats, GCC's generic vector type: one zmm, two ymm or four xmm. Lane
-// structure and operations are thereby the same on every instruction set. Tails are computed with the
-// same operations on a vector padded with zeros (or -inf where a maximum is taken).
+// structure and operations are thereby the same on every instruction set. Tails are computed with
+// the same operations on a vector padded with zeros (or -inf where a maximum is taken).
 #pragma once
 
 #include "tools/trainer/kernels.hpp"
@@ -64,7 +64,8 @@ BALLAST_INLINE floats stored(floats value, const bfloat16*) {
   return load(memory, whole{});
 }
 
-/// Calls body(offset, whole) for each full vector of n elements and body(offset, part) for the rest.
+/// Calls body(offset, whole) for each full vector of n elements and body(offset, part) for the
+/// rest.
 template <class Body>
 BALLAST_INLINE void sweep(std::size_t n, const Body& body) {
   std::size_t i = 0;

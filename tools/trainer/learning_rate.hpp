@@ -1,4 +1,5 @@
-// The learning rate of each step: linear warm-up, then half a cosine down to a last value. Plain values.
+// The learning rate of each step: linear warm-up, then half a cosine down to a last value. Plain
+// values.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +9,8 @@
 
 namespace ballast::tools {
 
-/// Steps count from 0. The first warm-up step already learns; from `steps` on the rate stays `last`.
+/// Steps count from 0. The first warm-up step already learns; from `steps` on the rate stays
+/// `last`.
 struct learning_rate_schedule {
   double peak = 1e-3;
   double last = 1e-4;

@@ -4,16 +4,17 @@ namespace ballast::tools {
 
 namespace {
 
-// Largest blocks of C and of the summed dimension. Measured with oneDNN 2.6 on Zen 5, one thread, bf16:
-// 256 x 192 reaches 520 GFLOP/s with k = 768, and 420 with k = 50257 in one piece, 500 in pieces.
+// Largest blocks of C and of the summed dimension. Measured with oneDNN 2.6 on Zen 5, one thread,
+// bf16: 256 x 192 reaches 520 GFLOP/s with k = 768, and 420 with k = 50257 in one piece, 500 in
+// pieces.
 constexpr std::size_t most_rows = 256;
 constexpr std::size_t most_columns = 192;
 constexpr std::size_t most_gradient_rows = 192;
 constexpr std::size_t most_gradient_columns = 768;
 constexpr std::size_t most_depth = 4096;
 
-/// Parts of at most `most`, multiples of 16 elements; an even number of them where that leaves each at
-/// least 64, so that two threads share the work.
+/// Parts of at most `most`, multiples of 16 elements; an even number of them where that leaves each
+/// at least 64, so that two threads share the work.
 even_cut cut(std::size_t total, std::size_t most) {
   std::size_t parts = (total + most - 1) / most;
   if (parts % 2 == 1 && total / (parts + 1) >= 64) ++parts;

@@ -41,8 +41,8 @@ class matrix_product {
     });
   }
 
-  /// Computes each block into scratch and hands it to finish(block, values, stride) at once, while it
-  /// is in cache; finish may be called from several threads.
+  /// Computes each block into scratch and hands it to finish(block, values, stride) at once, while
+  /// it is in cache; finish may be called from several threads.
   template <class Finish>
   void run_blocks(compute_pool& pool, const scratch_set& scratch, const T* a, const T* b,
                   const Finish& finish) const {

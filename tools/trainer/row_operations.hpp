@@ -1,5 +1,5 @@
-// Kernels applied to whole matrices on the compute pool: rows or columns are shared out in fixed runs,
-// so that sums over rows are always taken in ascending order by one thread.
+// Kernels applied to whole matrices on the compute pool: rows or columns are shared out in fixed
+// runs, so that sums over rows are always taken in ascending order by one thread.
 #pragma once
 
 #include <type_traits>

@@ -1,5 +1,5 @@
-// Memory that each compute thread works in for the length of one task: cut from the workspace, found by
-// the thread's slot, never shared between threads.
+// Memory that each compute thread works in for the length of one task: cut from the workspace,
+// found by the thread's slot, never shared between threads.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
-// The training loop's pieces over a corpus: one step, the validation loss, a sample of text. What holds
-// the state, what is printed and when to stop is the caller's.
+// The training loop's pieces over a corpus: one step, the validation loss, a sample of text. What
+// holds the state, what is printed and when to stop is the caller's.
 //
-// One caller thread. Deterministic: the same options, text and state give the same bits, whatever the
-// number of compute threads. Nothing is allocated after the first evaluation but oneDNN's own.
+// One caller thread. Deterministic: the same options, text and state give the same bits, whatever
+// the number of compute threads. Nothing is allocated after the first evaluation but oneDNN's own.
 #pragma once
 
 #include <memory>
@@ -59,8 +59,8 @@ class trainer {
                                                const gpt_model& model, const corpus& text,
                                                training_state& state);
 
-  /// Forward, backward and update on the batch of step `index`, counted from 0. The index is the whole
-  /// cursor: to resume is to go on with the next one.
+  /// Forward, backward and update on the batch of step `index`, counted from 0. The index is the
+  /// whole cursor: to resume is to go on with the next one.
   result<step_result> step(std::uint64_t index);
 
   /// The loss over the validation text.

@@ -48,8 +48,8 @@ class training_state {
   virtual status push(std::unique_ptr<gradients_view> gradients, bool last) = 0;
   virtual result<step_outcome> step(const step_options& options) = 0;
 
-  /// Device memory for activations and workspaces, under the same cap as everything else; it lives as
-  /// long as the state. 64 B aligned.
+  /// Device memory for activations and workspaces, under the same cap as everything else; it lives
+  /// as long as the state. 64 B aligned.
   virtual result<std::span<std::byte>> workspace(bytes size) = 0;
 };
 

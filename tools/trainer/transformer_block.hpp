@@ -1,8 +1,8 @@
 // One transformer block, forward and backward, for the rows of one micro-batch:
 //   mid = x + attention(ln_1(x)) W_o,  out = mid + gelu(ln_2(mid) W_up) W_down.
 //
-// The residual stream, LayerNorm and softmax are fp32; what feeds a matrix product is T. Weights come
-// with each call; activations and scratch are the caller's, cut once from its workspace.
+// The residual stream, LayerNorm and softmax are fp32; what feeds a matrix product is T. Weights
+// come with each call; activations and scratch are the caller's, cut once from its workspace.
 // Called by one thread, works on the pool.
 #pragma once
 
