@@ -3,7 +3,7 @@
 
 Debian's torch: apt-get install python3-torch. GPT-2 from scratch on random tokens, bf16 autocast or
 fp32, gradient clipping and AdamW in the timed step, as the trainer's. Prints one JSON line; run it
-alternately with the other side, in one session, and compare medians.
+alternately with the other side and compare medians (compare_speed.py does).
 """
 
 import argparse
