@@ -1,8 +1,8 @@
-// The optimizer's arithmetic on one run of elements, behind one interface a place: the CPU's
+// The optimizers' arithmetic on one run of elements, behind one interface a place: the CPU's
 // kernels for host memory and the host device, CUDA's for a GPU.
 //
-// Every backend equals the scalar reference bit for bit (cpu/adamw_reference.hpp is the
-// specification).
+// Every backend equals the scalar reference bit for bit (cpu/reference.hpp is the specification;
+// the formulas of one element are in ballast/arithmetic).
 #pragma once
 
 #include <ballast/encoding.hpp>
@@ -11,65 +11,54 @@
 
 namespace ballast {
 
-/// Hyperparameters of AdamW (Loshchilov & Hutter 2019; defined as PyTorch's torch.optim.AdamW).
-struct adamw_options {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0.01;
+/// What is done to every element of a run.
+struct update_recipe {
+  encoding stored = encoding::fp32;
+  dtype gradient = dtype::f32;  ///< of the view's gradient
+  optimizer_scalars scalars;
+  std::uint64_t noise_key = 0;  ///< arithmetic::noise_key(seed, step); bf16 and int8 round by it
 };
 
-/// Everything one step's update reads besides the state, computed once a step in double. The
-/// moments are computed in double and rounded once; the weights in fp32 (cpu/README.md, Formulas).
-struct adamw_scalars {
-  double beta1;
-  double momentum_gain;  ///< (1 - beta1) * scale; scale = clip coefficient / loss scale
-  double beta2;
-  double variance_gain;  ///< (1 - beta2) * scale^2
-  float step_size;       ///< learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)
-  float epsilon;         ///< options.epsilon * sqrt(1 - beta2^t)
-  float decay_rate;      ///< learning_rate * weight_decay
-};
-
-/// `step` is Adam's step number, from 1; `gradient_scale` is clip coefficient / loss scale.
-adamw_scalars make_adamw_scalars(const adamw_options& options, double learning_rate,
-                                 std::uint64_t step, double gradient_scale);
-
-/// Addresses of the arrays of a run of elements; which exist, and their types, is the encoding's.
+/// Addresses of the arrays of a run of elements; which exist, and their types, is the encoding's
+/// and the optimizer's (layout_of).
 ///
-/// Shapes:  weights[n], residual[n] or nullptr, momentum[n], variance[n], gradient[n] of the
-///          compute type
-/// Memory:  64 B aligned at multiples of 128 elements
+/// Shapes:  weights[n], residual[n], momentum[n], variance[n], gradient[n];
+///          momentum_scale[ceil(n / 128)], variance_scale[ceil(n / 128)]; nullptr where there is
+///          none
+/// Memory:  any alignment; 64 B is fastest
 struct state_view {
   std::byte* weights = nullptr;
   std::byte* residual = nullptr;
   std::byte* momentum = nullptr;
   std::byte* variance = nullptr;
+  std::byte* momentum_scale = nullptr;
+  std::byte* variance_scale = nullptr;
   const std::byte* gradient = nullptr;
   elements count;
+  elements first = {};  ///< flat index of its first element, a multiple of 128
 };
 
 /// What an update or a gradient pass may find; flags are or-ed together.
 enum finding : std::uint32_t {
   found_nothing = 0,
   found_non_finite_gradient = 1,
-  found_weight_overflow = 2,
+  found_weight_overflow = 2,  ///< a finite master has no finite weight
 };
 
 class update_backend {
  public:
   virtual ~update_backend() = default;
 
-  /// The instruction set or device in use, for reports: "avx512", "baseline", "sm_90".
+  /// The instruction set or device in use, for reports: "avx512", "sse2", "sm_90".
   virtual std::string_view name() const = 0;
 
-  /// One AdamW step in place. The CPU's runs in the calling thread; a device's is enqueued on
+  /// One optimizer step in place. The CPU's runs in the calling thread; a device's is enqueued on
   /// `stream` and `findings` is valid once the stream has passed it.
   ///
-  /// Memory:  no more than `view` is read or written
+  /// Memory:  no more than `view` is read or written; a GPU's `findings` are pinned host memory
   /// Threads: any, on disjoint views
-  virtual void update(encoding stored, const adamw_scalars& scalars, const state_view& view,
-                      std::uint32_t& findings, stream_ref stream) = 0;
+  virtual void update(const update_recipe& recipe, const state_view& view, std::uint32_t& findings,
+                      stream_ref stream) = 0;
 
   /// Rounds an fp32 gradient to the compute type and takes its block sums of squares.
   ///
@@ -84,14 +73,22 @@ class update_backend {
   virtual void accumulate(std::span<float> into, std::span<const float> from,
                           stream_ref stream) = 0;
 
-  /// Splits fp32 master values into weights and residual; moments are set to zero where `view` has
+  // State by value. Not on the path of a step; each returns when it is done.
+
+  /// Stores fp32 master values as weights and residual; moments are set to zero where `view` has
   /// them. Errors:  found_weight_overflow in `findings`
   virtual void encode_master(encoding stored, std::span<const float> master, const state_view& view,
                              std::uint32_t& findings) = 0;
 
-  /// Joins weights and residual to the fp32 master values they stand for.
+  /// The fp32 master values that weights and residual stand for.
   virtual void decode_master(encoding stored, const state_view& view,
                              std::span<float> master) const = 0;
+
+  /// The same of momentum or variance, rounded to nearest. `values` are the whole run.
+  virtual void encode_moment(encoding stored, state_part which, std::span<const float> values,
+                             const state_view& view) = 0;
+  virtual void decode_moment(encoding stored, state_part which, const state_view& view,
+                             std::span<float> values) const = 0;
 };
 
 }  // namespace ballast

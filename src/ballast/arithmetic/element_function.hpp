@@ -1,0 +1,13 @@
+// Marks the functions of one element, which the scalar reference and the CUDA kernels share: the
+// arithmetic of an update is written once. SIMD kernels write it again, on vectors, and are tested
+// against it bit for bit.
+//
+// They need correctly rounded IEEE operations without fma, flush-to-zero or fast-math: the flags of
+// the ballast_options target, on both compilers.
+#pragma once
+
+#ifdef __CUDACC__
+#define BALLAST_ELEMENT __host__ __device__ inline
+#else
+#define BALLAST_ELEMENT inline
+#endif
