@@ -4,20 +4,15 @@
 // It has no state of its own; any number of threads may use one backend on disjoint views.
 #pragma once
 
-#include <ballast/config.hpp>
-#include <ballast/result.hpp>
 #include <ballast/update.hpp>
+#include <cpu/instruction_sets.hpp>
 #include <memory>
 
 namespace ballast::cpu {
 
-/// True when this machine and its system run the kernels of `isa`.
-bool supports(instruction_set isa);
-
-/// The kernels of `isa`; automatic: those that BALLAST_ISA=baseline|avx512 names, else the widest.
+/// The kernels of the set that choose(isa) gives.
 ///
-/// Errors: unsupported when this machine lacks what was asked for by name; invalid_argument when
-///         BALLAST_ISA is something else
+/// Errors: those of choose()
 result<std::unique_ptr<update_backend>> make_update_backend(instruction_set isa);
 
 }  // namespace ballast::cpu

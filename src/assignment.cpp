@@ -42,7 +42,7 @@ void assignment::size_slots() {
     const layer_layout& layer = where_.layers()[i];
     if (!is_resident(where_, declared_, {i}, drawn_.tile_places)) {
       ++movable;
-      const bytes whole = size_of(layer.bytes_of().weights) * layer.buffer.value;
+      const bytes whole = size_of(layer.arrays().weights) * layer.buffer.value;
       drawn_.layer_slots.size =
           std::max(drawn_.layer_slots.size, round_up(whole, device_alignment));
     }

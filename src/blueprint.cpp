@@ -87,11 +87,11 @@ bytes plan::total(place where) const {
 
 tile_bytes bytes_of(const layout& where, const tile& which, bool several_pushes) {
   const layer_layout& layer = where.at(which.layer);
-  const element_layout widths = layer.bytes_of();
+  const state_layout arrays = layer.arrays();
   const std::uint64_t n = which.range.count.value;
-  return {.weights = size_of(widths.weights) * n,
-          .state = widths.state() * n,
-          .gradient = layer.trainable() ? size_of(widths.weights) * n : bytes{},
+  return {.weights = size_of(arrays.weights) * n,
+          .state = arrays.state(which.range.count),
+          .gradient = layer.trainable() ? size_of(arrays.weights) * n : bytes{},
           .sums = accumulates(layer, several_pushes) ? size_of(dtype::f32) * n : bytes{}};
 }
 

@@ -29,7 +29,7 @@ void gradient_rounding::round(const gradient_chunk& part, std::span<const float>
   const std::uint64_t first = placed.first_block + part.range.begin / block_elements;
   const std::span sums = std::span(block_sums_).subspan(first, part.range.count / block_elements);
   std::uint32_t found = found_nothing;
-  by.encode_gradient(source, placed.bytes_of().weights, target, sums, found, stream);
+  by.encode_gradient(source, placed.arrays().weights, target, sums, found, stream);
   if (found != found_nothing) {
     std::atomic_ref(findings_).fetch_or(found, std::memory_order_relaxed);
   }
@@ -37,7 +37,7 @@ void gradient_rounding::round(const gradient_chunk& part, std::span<const float>
 
 std::span<std::byte> gradient_rounding::home_of(const gradient_chunk& part) const {
   const tile& of = where_.at(part.tile);
-  const std::uint64_t width = size_of(where_.at(of.layer).bytes_of().weights).value;
+  const std::uint64_t width = size_of(where_.at(of.layer).arrays().weights).value;
   return homes_.at(part.tile).gradient.subspan((part.range.begin - of.range.begin).value * width,
                                                part.range.count.value * width);
 }

@@ -43,7 +43,7 @@ status layer_slots::settle() {
 
 void layer_slots::find_pieces(layer_id layer) {
   const layer_layout& placed = where_.at(layer);
-  const bytes width = size_of(placed.bytes_of().weights);
+  const bytes width = size_of(placed.arrays().weights);
   std::vector<piece>& pieces = pieces_[layer.value];
   add_pieces(pieces, layer, {{0}, placed.size}, {0});
   for (std::size_t i = placed.own_parameters; i < placed.parameters.size(); ++i) {
@@ -56,7 +56,7 @@ void layer_slots::find_pieces(layer_id layer) {
 void layer_slots::add_pieces(std::vector<piece>& pieces, layer_id home, element_range range,
                              bytes offset) {
   const layer_layout& placed = where_.at(home);
-  const std::uint64_t width = size_of(placed.bytes_of().weights).value;
+  const std::uint64_t width = size_of(placed.arrays().weights).value;
   for (std::uint32_t i = placed.first_tile; i < placed.first_tile + placed.tiles; ++i) {
     const element_range tile_range = where_.tiles()[i].range;
     const element_range common = intersect(tile_range, range);
@@ -119,7 +119,7 @@ result<weights_lease> layer_slots::fetch(layer_id layer, stream_ref stream) {
   }
   const time_point begin = time_.now();
   order_->observe(layer);
-  const dtype type = where_.at(layer).bytes_of().weights;
+  const dtype type = where_.at(layer).arrays().weights;
   if (resident) {
     ++leases_;
     slot_lease lease(*this, resident_slot);
@@ -158,7 +158,7 @@ status layer_slots::fill(std::uint32_t index, layer_id layer, priority urgency, 
   target.uploads.clear();
   const std::span<std::byte> memory = homes_.layer_slot(index);
   const layer_layout& placed = where_.at(layer);
-  const std::uint64_t width = size_of(placed.bytes_of().weights).value;
+  const std::uint64_t width = size_of(placed.arrays().weights).value;
   target.parameters.clear();
   for (const auto& [which, range] : placed.parameters) {
     target.parameters.push_back(

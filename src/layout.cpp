@@ -20,11 +20,6 @@ result<layer_layout> place_own(const model& declared, const layer& source,
   }
   layer_layout placed;
   placed.stored = declared.at(source.parameters.front()).options.stored;
-  if (!layout_of(placed.stored)) {
-    return refused(errc::unsupported,
-                   fmt::format("layer \"{}\": encoding {} has no kernels yet; use fp32 or exact",
-                               source.name, to_string(placed.stored)));
-  }
   elements next;
   for (const parameter_id which : source.parameters) {
     const parameter& own = declared.at(which);
@@ -38,6 +33,14 @@ result<layer_layout> place_own(const model& declared, const layer& source,
     home[which.value] = range;
     placed.parameters.push_back({which, range});
     if (own.options.trainable) {
+      const optimizer with = kind_of(declared.groups()[own.options.group.value]);
+      if (!placed.segments.empty() && with != placed.with) {
+        return refused(
+            errc::unsupported,
+            fmt::format("layer \"{}\" mixes optimizers {} and {}; give a layer one optimizer",
+                        source.name, to_string(placed.with), to_string(with)));
+      }
+      placed.with = with;
       placed.segments.push_back({range, own.options.group});
     }
     next = round_up(range.end(), parameter_alignment);

@@ -30,6 +30,7 @@ struct segment {
 
 struct layer_layout {
   encoding stored = encoding::exact;
+  optimizer with = optimizer::adamw;
   elements size;                  ///< whole blocks
   std::uint64_t first_block = 0;  ///< in the flat index
   element_range shard;            ///< this rank's part of the layer
@@ -44,7 +45,7 @@ struct layer_layout {
 
   /// Something of its own is: it has a gradient, and state that is updated.
   bool trainable() const { return !segments.empty(); }
-  element_layout bytes_of() const { return *layout_of(stored); }
+  state_layout arrays() const { return layout_of(stored, with); }
 };
 
 /// The unit of movement: a slice of this rank's shard of a layer.
@@ -56,7 +57,7 @@ struct tile {
 class layout {
  public:
   /// Errors: invalid_argument (no layer, an empty layer, tile size not whole blocks, duplicate
-  ///         name); unsupported (an encoding without kernels, layers of mixed encodings)
+  ///         name); unsupported (layers of mixed encodings or optimizers)
   static result<layout> make(const model& declared, elements tile_elements, rank self,
                              std::uint32_t world_size);
 

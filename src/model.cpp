@@ -10,14 +10,14 @@ constexpr std::uint64_t most_elements = std::uint64_t{1} << 48;
 
 }  // namespace
 
-model::model() : groups_{adamw_options{}} {}
+model::model(const optimizer_options& first_group) : groups_{first_group} {}
 
 layer_id model::add_layer(std::string name) {
   layers_.push_back({.name = std::move(name), .parameters = {}, .tied = {}});
   return {static_cast<std::uint32_t>(layers_.size() - 1)};
 }
 
-group_id model::add_group(const adamw_options& hyperparameters) {
+group_id model::add_group(const optimizer_options& hyperparameters) {
   groups_.push_back(hyperparameters);
   return {static_cast<std::uint32_t>(groups_.size() - 1)};
 }

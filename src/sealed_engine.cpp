@@ -71,7 +71,7 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
       tile_order_.push_back({i});
     }
   }
-  scalars_.resize(declared_.groups().size());
+  recipes_.resize(declared_.groups().size());
   if (auto filled = state_->initialise(); !filled) {
     return filled;
   }
@@ -143,16 +143,17 @@ result<step_report> sealed_engine::step(const step_options& options) {
 }
 
 status sealed_engine::update(const step_options& options, double scale) {
-  for (std::size_t i = 0; i < scalars_.size(); ++i) {
+  for (std::size_t i = 0; i < recipes_.size(); ++i) {
     const double rate = options.group_learning_rates.empty() ? options.learning_rate
                                                              : options.group_learning_rates[i];
-    scalars_[i] = make_adamw_scalars(declared_.groups()[i], rate, updates_, scale);
+    recipes_[i].scalars = make_scalars(declared_.groups()[i], rate, updates_, scale);
+    recipes_[i].noise_key = arithmetic::noise_key(config_.noise_seed, updates_);
   }
   std::atomic<std::uint32_t> findings = found_nothing;
   const tile_work::body one_slice = [&](const tile_work::slice& each) -> status {
     const time_point begin = time_.now();
     std::uint32_t found = found_nothing;
-    work_->update(each, scalars_, found);
+    work_->update(each, recipes_, found);
     if (found != found_nothing) {
       findings.fetch_or(found, std::memory_order_relaxed);
     }
@@ -168,10 +169,11 @@ status sealed_engine::update(const step_options& options, double scale) {
   // The tail of one step is the head of the next: what was used last is still in cache.
   std::ranges::reverse(tile_order_);
   if (moved && (findings.load() & found_weight_overflow) != 0) {
-    return failure{errc::weight_overflow,
-                   fmt::format("update {}: a master value above 3.39e38 has no finite bf16 weight; "
-                               "lower the learning rate",
-                               updates_)};
+    return failure{
+        errc::weight_overflow,
+        fmt::format("update {}: a master value has no finite weight in the compute type; "
+                    "lower the learning rate",
+                    updates_)};
   }
   return moved;
 }

@@ -75,8 +75,8 @@ class sealed_engine {
   std::unordered_map<std::uint32_t, stored_activation> activations_;
   std::uint32_t next_activation_ = 0;
 
-  std::vector<tile_id> tile_order_;  ///< trainable tiles; reversed after every step
-  std::vector<adamw_scalars> scalars_;
+  std::vector<tile_id> tile_order_;     ///< trainable tiles; reversed after every step
+  std::vector<update_recipe> recipes_;  ///< by group, without what a layer fixes
   std::uint64_t steps_ = 0;
   std::uint64_t updates_ = 0;
   status health_;

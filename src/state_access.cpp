@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ballast/arithmetic/narrow_floats.hpp>
 #include <cstring>
 #include <memory>
 
@@ -12,7 +13,7 @@ namespace {
 
 using slice_values = std::array<float, slice_elements.value>;
 
-/// The widened bf16 or plain f32 weights of a view.
+/// The weights of a view in fp32.
 void widen_weights(dtype type, const state_view& view, std::span<float> into) {
   if (type == dtype::f32) {
     std::memcpy(into.data(), view.weights, into.size_bytes());
@@ -21,19 +22,22 @@ void widen_weights(dtype type, const state_view& view, std::span<float> into) {
   for (std::size_t i = 0; i < into.size(); ++i) {
     std::uint16_t half = 0;
     std::memcpy(&half, view.weights + i * sizeof half, sizeof half);
-    const std::uint32_t bits = std::uint32_t{half} << 16;
-    std::memcpy(&into[i], &bits, sizeof bits);
+    into[i] = type == dtype::bf16 ? arithmetic::widen_bf16(half) : arithmetic::widen_f16(half);
   }
 }
 
-/// An f32 moment array of a view.
-std::byte* moment(const state_view& view, state_part part) {
-  return part == state_part::momentum ? view.momentum : view.variance;
+bool is_moment(state_part part) {
+  return part == state_part::momentum || part == state_part::variance;
+}
+
+/// True where the optimizer keeps no such moment: it reads as zero.
+bool is_absent(state_part part, const state_view& view) {
+  return part == state_part::variance && view.variance == nullptr;
 }
 
 failure overflow(const std::string& name) {
   return {errc::weight_overflow,
-          fmt::format("\"{}\": a finite value above 3.39e38 has no finite bf16 weight", name)};
+          fmt::format("\"{}\": a finite value has no finite weight in the compute type", name)};
 }
 
 }  // namespace
@@ -102,11 +106,15 @@ status state_access::read(parameter_id which, state_part part, elements first,
     const auto whole = std::make_unique<slice_values>();
     const auto all = std::span(*whole).first(each.range.count.value);
     switch (part) {
-      case state_part::weights: widen_weights(placed.bytes_of().weights, each.view, all); break;
+      case state_part::weights: widen_weights(placed.arrays().weights, each.view, all); break;
       case state_part::master: each.by->decode_master(placed.stored, each.view, all); break;
       case state_part::momentum:
       case state_part::variance:
-        std::memcpy(all.data(), moment(each.view, part), all.size_bytes());
+        if (is_absent(part, each.view)) {
+          std::ranges::fill(all, 0.0F);
+        } else {
+          each.by->decode_moment(placed.stored, part, each.view, all);
+        }
         break;
     }
     const element_range common = intersect(each.range, found->range);
@@ -128,21 +136,30 @@ status state_access::write(parameter_id which, state_part part, elements first,
     return found.error();
   }
   const layer_layout& placed = where_.at(found->layer);
+  if (part == state_part::variance && !has_variance(placed.with)) {
+    return failure{errc::invalid_argument,
+                   fmt::format("\"{}\" has no variance: {} keeps none", declared_.at(which).name,
+                               to_string(placed.with))};
+  }
   const auto copy_in = [&](const tile_work::slice& each) -> status {
     const element_range common = intersect(each.range, found->range);
     const auto from = values.subspan((common.begin - found->range.begin).value, common.count.value);
     const std::uint64_t at = (common.begin - each.range.begin).value;
-    if (part == state_part::momentum || part == state_part::variance) {
-      std::memcpy(moment(each.view, part) + at * sizeof(float), from.data(), from.size_bytes());
-      return {};
-    }
     const auto whole = std::make_unique<slice_values>();
     const auto all = std::span(*whole).first(each.range.count.value);
+    if (is_moment(part)) {
+      each.by->decode_moment(placed.stored, part, each.view, all);
+      std::ranges::copy(from, all.subspan(at).begin());
+      each.by->encode_moment(placed.stored, part, all, each.view);
+      return {};
+    }
     each.by->decode_master(placed.stored, each.view, all);
     std::ranges::copy(from, all.subspan(at).begin());
     state_view without_moments = each.view;
     without_moments.momentum = nullptr;
     without_moments.variance = nullptr;
+    without_moments.momentum_scale = nullptr;
+    without_moments.variance_scale = nullptr;
     std::uint32_t findings = found_nothing;
     each.by->encode_master(placed.stored, all, without_moments, findings);
     return (findings & found_weight_overflow) != 0 ? status(overflow(declared_.at(which).name))

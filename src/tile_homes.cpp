@@ -158,21 +158,4 @@ status tile_homes::place_tiles(const layout& where, const blueprint& drawn,
   return {};
 }
 
-state_view view_of(const element_layout& widths, elements tile_count, const tile_home& home,
-                   std::span<std::byte> state, element_range part) {
-  const std::uint64_t n = tile_count.value;
-  const std::uint64_t first = part.begin.value;
-  std::byte* const residual = state.data();
-  std::byte* const momentum = residual + widths.residual.value * n;
-  std::byte* const variance = momentum + widths.momentum.value * n;
-  const std::uint64_t width = size_of(widths.weights).value;
-  return {
-      .weights = home.weights.data() + width * first,
-      .residual = widths.residual.value > 0 ? residual + widths.residual.value * first : nullptr,
-      .momentum = momentum + widths.momentum.value * first,
-      .variance = variance + widths.variance.value * first,
-      .gradient = home.gradient.empty() ? nullptr : home.gradient.data() + width * first,
-      .count = part.count};
-}
-
 }  // namespace ballast

@@ -20,7 +20,7 @@ struct tile_home {
   std::span<std::byte> weights;   ///< compute type
   std::span<std::byte> gradient;  ///< compute type; empty where the layer is frozen
   std::span<float> sums;          ///< fp32; empty unless the layer is pushed more than once
-  std::span<std::byte> state;     ///< residual, momentum, variance; empty on NVMe
+  std::span<std::byte> state;     ///< residual, moments, scales; empty on NVMe
   extent stored;                  ///< on NVMe only
 };
 
@@ -59,10 +59,5 @@ class tile_homes {
   std::vector<std::span<std::byte>> staging_, chunks_, layer_slots_, gradient_slots_;
   std::span<std::byte> caller_host_;
 };
-
-/// The arrays of a tile as the optimizer sees them, for elements [first, first + count) of the
-/// tile; `state` is the tile's residual, momentum and variance, wherever they are just now.
-state_view view_of(const element_layout& widths, elements tile_count, const tile_home& home,
-                   std::span<std::byte> state, element_range part);
 
 }  // namespace ballast

@@ -5,32 +5,22 @@
 #include <ballast/rounding.hpp>
 
 #include "first_failure.hpp"
+#include "state_views.hpp"
 
 namespace ballast {
 namespace {
 
-/// What a digest covers: residual, momentum and variance of the slice.
-slice_pieces pieces_of(const element_layout& widths, const state_view& view) {
-  const std::uint64_t n = view.count.value;
-  return {std::span<const std::byte>{view.residual, widths.residual.value * n},
-          std::span<const std::byte>{view.momentum, widths.momentum.value * n},
-          std::span<const std::byte>{view.variance, widths.variance.value * n}};
+/// The whole tile: its weights and gradient at home, its state wherever it is just now.
+state_view tile_view(const state_layout& arrays, const layer_layout& layer, const tile& of,
+                     const tile_home& home, std::span<std::byte> state) {
+  state_view view = view_of(arrays, state, of.range.count);
+  view.weights = home.weights.data();
+  view.gradient = home.gradient.empty() ? nullptr : home.gradient.data();
+  view.first = block_elements * layer.first_block + of.range.begin;
+  return view;
 }
 
 }  // namespace
-
-state_view sub_view(const element_layout& widths, const state_view& whole, elements first,
-                    elements count) {
-  const auto moved = [&](auto* array, bytes width) {
-    return array == nullptr ? nullptr : array + width.value * first.value;
-  };
-  return {.weights = moved(whole.weights, size_of(widths.weights)),
-          .residual = moved(whole.residual, widths.residual),
-          .momentum = moved(whole.momentum, widths.momentum),
-          .variance = moved(whole.variance, widths.variance),
-          .gradient = moved(whole.gradient, size_of(widths.weights)),
-          .count = count};
-}
 
 status tile_work::for_slices(tile_id which, std::span<std::byte> state, element_range wanted,
                              access how, const body& each) const {
@@ -52,17 +42,19 @@ status tile_work::one_slice(tile_id which, std::span<std::byte> state, std::uint
                             access how, const body& each) const {
   const tile& of = where_.at(which);
   const tile_home& home = homes_.at(which);
-  const element_layout widths = where_.at(of.layer).bytes_of();
+  const layer_layout& layer = where_.at(of.layer);
+  const state_layout arrays = layer.arrays();
   const elements first = slice_elements * index;
   const element_range part{first, std::min(slice_elements, of.range.count - first)};
   const slice here{which,
                    index,
                    {of.range.begin + first, part.count},
-                   view_of(widths, of.range.count, home, state, part),
+                   sub_view(arrays, arrays.weights, tile_view(arrays, layer, of, home, state),
+                            part.begin, part.count),
                    home.where == place::device ? &homes_.on_device().updates() : &host_updates_};
   const bool on_disk = home.where == place::nvme;
   if (on_disk && how != access::fill) {
-    if (auto same = homes_.on_disk()->check(home.stored, index, pieces_of(widths, here.view));
+    if (auto same = homes_.on_disk()->check(home.stored, index, pieces_of(arrays, here.view));
         !same) {
       return same;
     }
@@ -71,21 +63,25 @@ status tile_work::one_slice(tile_id which, std::span<std::byte> state, std::uint
     return done;
   }
   if (on_disk && how != access::look) {
-    homes_.on_disk()->stamp(home.stored, index, pieces_of(widths, here.view));
+    homes_.on_disk()->stamp(home.stored, index, pieces_of(arrays, here.view));
   }
   return {};
 }
 
-void tile_work::update(const slice& each, std::span<const adamw_scalars> groups,
+void tile_work::update(const slice& each, std::span<const update_recipe> groups,
                        std::uint32_t& findings) const {
   const layer_layout& layer = where_.at(where_.at(each.tile).layer);
+  const state_layout arrays = layer.arrays();
   for (const segment& part : layer.segments) {
     const element_range common = intersect(part.range, each.range);
     if (!common.empty()) {
-      each.by->update(
-          layer.stored, groups[part.group.value],
-          sub_view(layer.bytes_of(), each.view, common.begin - each.range.begin, common.count),
-          findings, {});
+      update_recipe recipe = groups[part.group.value];
+      recipe.stored = layer.stored;
+      recipe.gradient = arrays.weights;
+      each.by->update(recipe,
+                      sub_view(arrays, recipe.gradient, each.view, common.begin - each.range.begin,
+                               common.count),
+                      findings, {});
     }
   }
 }

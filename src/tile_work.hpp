@@ -33,8 +33,9 @@ class tile_work {
   status for_slices(tile_id which, std::span<std::byte> state, element_range wanted, access how,
                     const body& each) const;
 
-  /// One optimizer step on a slice; `groups` by group id.
-  void update(const slice& each, std::span<const adamw_scalars> groups,
+  /// One optimizer step on a slice; `groups` by group id, without what the layer fixes: encoding and
+  /// gradient type.
+  void update(const slice& each, std::span<const update_recipe> groups,
               std::uint32_t& findings) const;
 
  private:
@@ -45,9 +46,5 @@ class tile_work {
   tile_homes& homes_;
   update_backend& host_updates_;
 };
-
-/// The part of a view that covers `count` elements from `first`.
-state_view sub_view(const element_layout& widths, const state_view& whole, elements first,
-                    elements count);
 
 }  // namespace ballast

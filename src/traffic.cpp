@@ -27,7 +27,7 @@ bytes upload_of(const model& declared, const layout& where, const blueprint& dra
   for (const parameter_id tied : declared.at(which).tied) {
     moved += off_device(where, drawn, declared.at(tied).layer, where.range_of(tied));
   }
-  return size_of(layer.bytes_of().weights) * moved.value;
+  return size_of(layer.arrays().weights) * moved.value;
 }
 
 bytes download_of(const model& declared, const layout& where, const blueprint& drawn,
@@ -35,8 +35,8 @@ bytes download_of(const model& declared, const layout& where, const blueprint& d
   const layer_layout& layer = where.at(which);
   bytes moved;
   if (layer.trainable() && !layer.shared && !several_pushes) {
-    moved = size_of(layer.bytes_of().weights) *
-            off_device(where, drawn, which, {{0}, layer.size}).value;
+    moved =
+        size_of(layer.arrays().weights) * off_device(where, drawn, which, {{0}, layer.size}).value;
   }
   for (std::size_t i = 0; i < layer.parameters.size(); ++i) {
     const parameter& each = declared.at(layer.parameters[i].which);

@@ -93,7 +93,8 @@ void add_engine_options(option_set& options, engine_config& config) {
       "where the model is computed");
   options.choice<instruction_set>("isa", config.isa,
                                   {{"auto", instruction_set::automatic},
-                                   {"baseline", instruction_set::baseline},
+                                   {"sse2", instruction_set::sse2},
+                                   {"avx2", instruction_set::avx2},
                                    {"avx512", instruction_set::avx512}},
                                   "instruction set of the optimizer's kernels");
   options.whole("io-deadline", config.io_deadline_seconds, {1, 86400},

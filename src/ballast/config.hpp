@@ -11,7 +11,7 @@ namespace ballast {
 
 enum class io_backend : std::uint8_t { automatic, uring, posix };
 enum class device_kind : std::uint8_t { automatic, host, cuda };
-enum class instruction_set : std::uint8_t { automatic, baseline, avx512 };
+enum class instruction_set : std::uint8_t { automatic, sse2, avx2, avx512 };
 
 /// Fractions of the model's tiles forced onto a place; the rest goes to NVMe. Without it tiles fill
 /// the device first, then the host, then NVMe, as the budgets allow.
@@ -38,6 +38,7 @@ struct engine_config {
   io_backend io = io_backend::automatic;
   device_kind device = device_kind::automatic;
   instruction_set isa = instruction_set::automatic;
+  std::uint64_t noise_seed = 0;  ///< of stochastic rounding, in the encodings bf16 and int8
   std::uint32_t io_deadline_seconds = 30;  ///< an I/O older than this is reported
 };
 

@@ -34,18 +34,19 @@ struct array_width {
   bytes group;    ///< of one group of 128: scales
 
   constexpr bytes of(elements count) const {
-    return element * count.value + group * ((count.value + arithmetic::group_elements - 1) / arithmetic::group_elements);
+    return element * count.value +
+           group * ((count.value + arithmetic::group_elements - 1) / arithmetic::group_elements);
   }
 };
 
 /// The arrays of a tile's state, in the order in which they are stored.
 struct state_layout {
   dtype weights;  ///< the compute type; gradients travel in it
-  array_width residual;
-  array_width momentum;
-  array_width variance;
-  array_width momentum_scale;
-  array_width variance_scale;
+  array_width residual{};
+  array_width momentum{};
+  array_width variance{};
+  array_width momentum_scale{};
+  array_width variance_scale{};
 
   /// Everything but the weights.
   constexpr bytes state(elements count) const {

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <ballast/encoding.hpp>
-#include <ballast/update.hpp>
 #include <functional>
 #include <span>
 #include <string>
@@ -21,8 +20,8 @@ namespace ballast {
 using initializer = std::function<void(element_range range, std::span<float> values)>;
 
 struct parameter_options {
-  encoding stored = encoding::exact;  ///< fixes the compute type too: exact computes in bf16
-  group_id group = {};                ///< group 0 exists from the start, with adamw_options{}
+  encoding stored = encoding::exact;  ///< fixes the compute type too (compute_type)
+  group_id group = {};                ///< group 0 exists from the start
   bool trainable = true;              ///< false: never updated, its gradient is ignored
   initializer init = {};              ///< empty: zeros
 };
@@ -43,10 +42,11 @@ struct layer {
 
 class model {
  public:
-  model();
+  explicit model(const optimizer_options& first_group = adamw_options{});
 
   layer_id add_layer(std::string name);
-  group_id add_group(const adamw_options& hyperparameters);
+  /// The groups of a layer's trainable parameters must name one optimizer.
+  group_id add_group(const optimizer_options& hyperparameters);
   /// The shape's product may not be zero; all parameters of a layer share one encoding (seal()
   /// refuses others until mixed layers exist).
   parameter_id add_parameter(layer_id where, std::string name, std::vector<std::uint64_t> shape,
@@ -57,7 +57,7 @@ class model {
 
   const std::vector<layer>& layers() const { return layers_; }
   const std::vector<parameter>& parameters() const { return parameters_; }
-  const std::vector<adamw_options>& groups() const { return groups_; }
+  const std::vector<optimizer_options>& groups() const { return groups_; }
 
   const layer& at(layer_id which) const { return layers_.at(which.value); }
   const parameter& at(parameter_id which) const { return parameters_.at(which.value); }
@@ -65,7 +65,7 @@ class model {
  private:
   std::vector<layer> layers_;
   std::vector<parameter> parameters_;
-  std::vector<adamw_options> groups_;
+  std::vector<optimizer_options> groups_;
 };
 
 }  // namespace ballast

@@ -22,7 +22,7 @@ struct extent {
 };
 
 /// The pieces of one slice, in stored order; unused ones are empty.
-using slice_pieces = std::array<std::span<const std::byte>, 3>;
+using slice_pieces = std::array<std::span<const std::byte>, 5>;
 
 class store {
  public:

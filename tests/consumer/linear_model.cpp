@@ -65,7 +65,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   ballast::model model;
-  const ballast::group_id group = model.add_group({.weight_decay = 0});
+  const ballast::group_id group = model.add_group(ballast::adamw_options{.weight_decay = 0});
   const ballast::layer_id layer = model.add_layer("linear");
   const ballast::parameter_options options{.stored = ballast::encoding::fp32, .group = group};
   const ballast::parameter_id weight = model.add_parameter(layer, "weight", {inputs}, options);

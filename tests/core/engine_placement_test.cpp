@@ -35,7 +35,7 @@ TEST_P(EnginePlaced, UpdatesEveryParameterOnceAStep) {
     float expected_matrix = 123;
     float expected_weight = 123;
     for (std::uint64_t t = 1; t <= 3; ++t) {
-      const float rate = fakes::descent::rate(make_adamw_scalars({}, 0.5, t, 1));
+      const float rate = fakes::descent::rate(make_scalars(adamw_options{}, 0.5, t, 1));
       expected_matrix -= rate * 2.0F;
       expected_weight -= rate * 1.0F;
     }

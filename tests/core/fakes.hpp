@@ -274,11 +274,12 @@ class descent final : public update_backend {
     return scalars.step_size * static_cast<float>(scalars.momentum_gain);
   }
   std::string_view name() const override { return "descent"; }
-  void update(encoding, const adamw_scalars& scalars, const state_view& view, std::uint32_t&,
+  void update(const update_recipe& recipe, const state_view& view, std::uint32_t&,
               stream_ref) override {
     for (std::uint64_t i = 0; i < view.count.value; ++i) {
       float& p = at(view.weights, i);
-      p -= rate(scalars) * *(reinterpret_cast<const float*>(view.gradient) + i);
+      p -= rate(std::get<adamw_scalars>(recipe.scalars)) *
+           *(reinterpret_cast<const float*>(view.gradient) + i);
       at(view.momentum, i) += 1.0F;
     }
   }
@@ -311,6 +312,16 @@ class descent final : public update_backend {
   }
   void decode_master(encoding, const state_view& view, std::span<float> master) const override {
     std::memcpy(master.data(), view.weights, master.size_bytes());
+  }
+  void encode_moment(encoding, state_part which, std::span<const float> values,
+                     const state_view& view) override {
+    std::memcpy(which == state_part::momentum ? view.momentum : view.variance, values.data(),
+                values.size_bytes());
+  }
+  void decode_moment(encoding, state_part which, const state_view& view,
+                     std::span<float> values) const override {
+    std::memcpy(values.data(), which == state_part::momentum ? view.momentum : view.variance,
+                values.size_bytes());
   }
 
  private:

@@ -87,9 +87,10 @@ TEST(Layout, RefusesWhatItCannotPlace) {
   model mixed = worked_example();
   mixed.add_parameter({0}, "a.2", {1}, {.stored = encoding::exact});
   EXPECT_EQ(code(mixed, block_elements), errc::unsupported);
-  model int8;
-  int8.add_parameter(int8.add_layer("a"), "a.0", {1}, {.stored = encoding::int8});
-  EXPECT_EQ(code(int8, block_elements), errc::unsupported);
+  model optimizers = worked_example();
+  const group_id descent = optimizers.add_group(sgd_options{});
+  optimizers.add_parameter({0}, "a.2", {1}, {.stored = encoding::fp32, .group = descent});
+  EXPECT_EQ(code(optimizers, block_elements), errc::unsupported);
   model twice = worked_example();
   twice.add_parameter({0}, "a.0", {1}, {.stored = encoding::fp32});
   EXPECT_EQ(code(twice, block_elements), errc::invalid_argument);

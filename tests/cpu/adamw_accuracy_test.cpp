@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ballast/arithmetic/optimizers.hpp>
+#include <ballast/arithmetic/split_master.hpp>
 #include <bit>
 #include <cmath>
-#include <cpu/adamw_reference.hpp>
+#include <cpu/reference.hpp>
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -17,7 +19,7 @@ namespace {
 
 #include "tests/cpu/torch_adamw.inc"
 
-using cpu::reference::adamw_element;
+using arithmetic::element;
 using real = long double;
 
 constexpr double learning_rate = 1e-3;
@@ -60,12 +62,12 @@ one_step_error worst_one_step(int count, const adamw_options& options) {
   one_step_error worst;
   for (int i = 0; i < count; ++i) {
     const float size = std::pow(10.0f, exponent(random));
-    const adamw_element before = {0.02f * normal(random), size * normal(random),
-                                  size * size * std::fabs(normal(random))};
+    const element before = {0.02f * normal(random), size * normal(random),
+                            size * size * std::fabs(normal(random))};
     const float g = size * normal(random);
     const std::uint64_t step = steps(random);
-    const adamw_element after =
-        cpu::reference::adamw(make_adamw_scalars(options, learning_rate, step, 1.0), before, g);
+    const element after =
+        arithmetic::step<double>(make_scalars(options, learning_rate, step, 1.0), before, g).state;
     const precise_element exact =
         precise_adamw(options, step, {before.weight, before.momentum, before.variance}, g);
 
@@ -118,8 +120,12 @@ TEST_P(adamw_1000_steps, stay_within_a_hundredth_of_the_learning_rate) {
   for (float& value : master) value = 0.02f * normal(random);
   std::vector<std::byte> weights(4 * count), residual(4 * count), momentum(4 * count),
       variance(4 * count), gradient(4 * count);
-  const state_view view = {weights.data(),  residual.data(), momentum.data(),
-                           variance.data(), gradient.data(), {count}};
+  const state_view view = {.weights = weights.data(),
+                           .residual = residual.data(),
+                           .momentum = momentum.data(),
+                           .variance = variance.data(),
+                           .gradient = gradient.data(),
+                           .count = {count}};
   std::uint32_t findings = 0;
   cpu::reference::encode_master(stored, master, view, findings);
   std::vector<precise_element> precise(count);
@@ -127,19 +133,19 @@ TEST_P(adamw_1000_steps, stay_within_a_hundredth_of_the_learning_rate) {
 
   std::vector<float> g(count);
   std::vector<double> sums(1);
-  const dtype type = layout_of(stored)->weights;
+  const dtype type = compute_type(stored);
   for (std::uint64_t step = 1; step <= 1000; ++step) {
     for (std::size_t i = 0; i < count; ++i) {
       // From pure noise to a strong drift, in sizes from 1 to 2^-15.
       const float drift = static_cast<float>(i % 4) * 0.25f;
       g[i] = std::ldexp(drift + normal(random), -static_cast<int>(i % 16));
       if (type == dtype::bf16) {
-        g[i] = cpu::reference::widen_bf16(cpu::reference::round_to_bf16(g[i]));
+        g[i] = arithmetic::widen_bf16(arithmetic::round_to_bf16(g[i]));
       }
       precise[i] = precise_adamw(options, step, precise[i], g[i]);
     }
     cpu::reference::encode_gradient(g, type, gradient.data(), sums, findings);
-    cpu::reference::update(stored, make_adamw_scalars(options, learning_rate, step, 1.0), view,
+    cpu::reference::update({stored, type, make_scalars(options, learning_rate, step, 1.0)}, view,
                            findings);
   }
   cpu::reference::decode_master(stored, view, master);
@@ -167,7 +173,7 @@ std::uint32_t mix(std::uint32_t x) {
 
 TEST(adamw_accuracy, stays_within_a_hundredth_of_the_learning_rate_of_pytorch) {
   constexpr std::uint32_t count = std::size(torch_initial);
-  std::vector<adamw_element> state(count);
+  std::vector<element> state(count);
   for (std::size_t i = 0; i < count; ++i) state[i] = {std::bit_cast<float>(torch_initial[i]), 0, 0};
   const auto worst = [&](const std::uint32_t(&expected)[count]) {
     float error = 0;
@@ -179,11 +185,11 @@ TEST(adamw_accuracy, stays_within_a_hundredth_of_the_learning_rate_of_pytorch) {
   constexpr auto limit = static_cast<float>(0.01 * learning_rate);
   for (std::uint32_t step = 1; step <= 1000; ++step) {
     const adamw_scalars scalars =
-        make_adamw_scalars({.weight_decay = 0.1}, learning_rate, step, 1.0);
+        make_scalars(adamw_options{.weight_decay = 0.1}, learning_rate, step, 1.0);
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto draw = static_cast<float>(mix(i + count * step) >> 8);
       const float gradient = std::ldexp(std::ldexp(draw, -23) - 1.0f, -static_cast<int>(i % 16));
-      state[i] = cpu::reference::adamw(scalars, state[i], gradient);
+      state[i] = arithmetic::step<double>(scalars, state[i], gradient).state;
     }
     if (step == 1) {
       EXPECT_LE(worst(torch_after_1), limit);

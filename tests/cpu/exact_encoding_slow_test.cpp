@@ -2,14 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <ballast/arithmetic/split_master.hpp>
 #include <bit>
 #include <cmath>
-#include <cpu/adamw_reference.hpp>
+#include <cpu/reference.hpp>
 #include <cpu/update_backend.hpp>
 #include <thread>
 #include <vector>
 
-#include "tests/cpu/instruction_sets.hpp"
+#include "tests/cpu/each_instruction_set.hpp"
 #include "tests/cpu/state_buffer.hpp"
 
 namespace ballast {
@@ -24,7 +25,7 @@ std::uint64_t count_wrong(update_backend& backend, std::size_t chunk, testing::s
   bool overflows = false;
   for (std::size_t i = 0; i < chunk_elements; ++i) {
     master[i] = std::bit_cast<float>(static_cast<std::uint32_t>(chunk * chunk_elements + i));
-    overflows |= cpu::reference::overflows_weight(master[i]);
+    overflows |= arithmetic::overflows_weight(master[i]);
   }
   std::uint32_t findings = 0;
   backend.encode_master(encoding::exact, master, state.view(), findings);
@@ -33,8 +34,8 @@ std::uint64_t count_wrong(update_backend& backend, std::size_t chunk, testing::s
   const auto weights = state.weights.as<std::uint16_t>();
   const auto residual = state.residual.as<std::int16_t>();
   for (std::size_t i = 0; i < chunk_elements; ++i) {
-    const float canonical = cpu::reference::canonical(master[i]);
-    const cpu::reference::split_master halves = cpu::reference::split(canonical);
+    const float canonical = arithmetic::canonical(master[i]);
+    const arithmetic::split_master halves = arithmetic::split(canonical);
     wrong += (weights[i] != halves.weight) | (residual[i] != halves.residual) |
              (std::bit_cast<std::uint32_t>(decoded[i]) != std::bit_cast<std::uint32_t>(canonical));
   }
@@ -62,8 +63,7 @@ TEST_P(exact_encoding_all, patterns_survive_and_equal_the_reference) {
   EXPECT_EQ(wrong, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(isa, exact_encoding_all,
-                         ::testing::ValuesIn(testing::supported_instruction_sets()),
+INSTANTIATE_TEST_SUITE_P(isa, exact_encoding_all, testing::each_instruction_set(),
                          [](const auto& param_info) { return testing::name_of(param_info.param); });
 
 }  // namespace

@@ -3,19 +3,20 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <ballast/arithmetic/split_master.hpp>
 #include <cmath>
-#include <cpu/adamw_reference.hpp>
+#include <cpu/reference.hpp>
 #include <cpu/update_backend.hpp>
 
-#include "tests/cpu/instruction_sets.hpp"
+#include "tests/cpu/each_instruction_set.hpp"
 #include "tests/cpu/state_buffer.hpp"
 
 namespace ballast {
 namespace {
 
-using cpu::reference::join;
-using cpu::reference::split;
-using cpu::reference::split_master;
+using arithmetic::join;
+using arithmetic::split;
+using arithmetic::split_master;
 
 std::uint32_t bits_of(float value) { return std::bit_cast<std::uint32_t>(value); }
 float float_of(std::uint32_t bits) { return std::bit_cast<float>(bits); }
@@ -28,11 +29,11 @@ RC_GTEST_PROP(exact_encoding, joins_what_it_split, (std::uint32_t bits)) {
 
 RC_GTEST_PROP(exact_encoding, rounds_to_the_nearest_weight, (std::uint32_t bits)) {
   const float master = float_of(bits);
-  RC_PRE(std::isfinite(master) && !cpu::reference::overflows_weight(master));
+  RC_PRE(std::isfinite(master) && !arithmetic::overflows_weight(master));
   const std::uint16_t weight = split(master).weight;
-  const double error = std::fabs(double{cpu::reference::widen_bf16(weight)} - double{master});
+  const double error = std::fabs(double{arithmetic::widen_bf16(weight)} - double{master});
   for (const int step : {-1, 1}) {
-    const float neighbour = cpu::reference::widen_bf16(static_cast<std::uint16_t>(weight + step));
+    const float neighbour = arithmetic::widen_bf16(static_cast<std::uint16_t>(weight + step));
     if (std::isfinite(neighbour)) {
       RC_ASSERT(error <= std::fabs(double{neighbour} - double{master}));
     }
@@ -49,8 +50,8 @@ TEST(exact_encoding, takes_ties_away_from_zero) {
 TEST(exact_encoding, keeps_nan_a_nan_in_the_compute_copy) {
   // 0x7FFF8000 rounds to 0x8000, minus zero, unless it is made canonical first.
   for (const std::uint32_t bits : {0x7FFF8000u, 0x7FFFFFFFu, 0xFFFF8000u, 0x7F800001u}) {
-    EXPECT_EQ(cpu::reference::round_to_bf16(float_of(bits)), 0x7FC0);
-    EXPECT_EQ(bits_of(cpu::reference::canonical(float_of(bits))), 0x7FC00000u);
+    EXPECT_EQ(arithmetic::round_to_bf16(float_of(bits)), 0x7FC0);
+    EXPECT_EQ(bits_of(arithmetic::canonical(float_of(bits))), 0x7FC00000u);
   }
 }
 
@@ -87,7 +88,7 @@ class exact_kernels : public ::testing::TestWithParam<instruction_set> {
     std::vector<float> decoded(master.size());
     backend_->decode_master(encoding::exact, actual.view(), decoded);
     for (std::size_t i = 0; i < master.size(); ++i) {
-      ASSERT_EQ(bits_of(decoded[i]), bits_of(cpu::reference::canonical(master[i]))) << i;
+      ASSERT_EQ(bits_of(decoded[i]), bits_of(arithmetic::canonical(master[i]))) << i;
     }
   }
 
@@ -116,7 +117,7 @@ TEST_P(exact_kernels, keep_fp32_masters_as_they_are) {
     std::vector<float> decoded(count);
     backend_->decode_master(encoding::fp32, state.view(), decoded);
     for (std::size_t i = 0; i < count; ++i) {
-      EXPECT_EQ(bits_of(decoded[i]), bits_of(cpu::reference::canonical(master[i])));
+      EXPECT_EQ(bits_of(decoded[i]), bits_of(arithmetic::canonical(master[i])));
     }
     EXPECT_TRUE(state.guards_intact());
     EXPECT_EQ(findings, std::uint32_t{found_nothing});
@@ -134,8 +135,7 @@ TEST_P(exact_kernels, leave_moments_alone_that_they_are_not_given) {
   EXPECT_EQ(state.momentum.as<float>()[19], 3.0f);
 }
 
-INSTANTIATE_TEST_SUITE_P(isa, exact_kernels,
-                         ::testing::ValuesIn(testing::supported_instruction_sets()),
+INSTANTIATE_TEST_SUITE_P(isa, exact_kernels, testing::each_instruction_set(),
                          [](const auto& param_info) { return testing::name_of(param_info.param); });
 
 }  // namespace

@@ -5,7 +5,7 @@
 # A weak symbol compiled for AVX-512 could replace its plain twin at link time and stop older machines with
 # an illegal instruction. So nothing but the kernel tables may be visible.
 foreach(object IN LISTS OBJECTS)
-  if(NOT object MATCHES "kernels_[a-z0-9]+\\.cpp")
+  if(NOT object MATCHES "kernels/[a-z0-9]+\\.cpp")
     continue()
   endif()
   math(EXPR checked "${checked} + 1")

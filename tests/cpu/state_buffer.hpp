@@ -48,33 +48,56 @@ class guarded_array {
   std::size_t count_;
 };
 
+/// Everything an update reads and writes. Scales lie at a byte offset of their own, since a run
+/// begins with its group.
 struct state_buffer {
-  state_buffer(encoding stored, std::size_t elements, std::size_t head)
-      : count(elements),
-        weights(elements, size_of(layout_of(stored)->weights).value, head),
-        residual(elements, layout_of(stored)->residual.value, head),
-        momentum(elements, 4, head),
-        variance(elements, 4, head),
-        gradient(elements, size_of(layout_of(stored)->weights).value, head) {}
+  state_buffer(encoding stored, std::size_t elements, std::size_t head,
+               optimizer with = optimizer::adamw, dtype of_gradient = dtype::f32)
+      : state_buffer(layout_of(stored, with), elements, head, of_gradient) {}
   // Copies would lose the alignment.
   state_buffer(const state_buffer&) = delete;
   state_buffer& operator=(const state_buffer&) = delete;
 
-  state_view view() {
-    return {weights.data(),  residual.data(), momentum.data(),
-            variance.data(), gradient.data(), {count}};
+  /// `first` is the flat index of the first element.
+  state_view view(elements first = {}) {
+    return {pointer(weights),
+            pointer(residual),
+            pointer(momentum),
+            pointer(variance),
+            pointer(momentum_scale),
+            pointer(variance_scale),
+            gradient.data(),
+            {count},
+            first};
   }
   bool guards_intact() const {
     return weights.guards_intact() && residual.guards_intact() && momentum.guards_intact() &&
-           variance.guards_intact() && gradient.guards_intact();
+           variance.guards_intact() && momentum_scale.guards_intact() &&
+           variance_scale.guards_intact() && gradient.guards_intact();
   }
   friend bool operator==(const state_buffer& a, const state_buffer& b) {
     return a.weights == b.weights && a.residual == b.residual && a.momentum == b.momentum &&
-           a.variance == b.variance && a.gradient == b.gradient;
+           a.variance == b.variance && a.momentum_scale == b.momentum_scale &&
+           a.variance_scale == b.variance_scale && a.gradient == b.gradient;
   }
 
   std::size_t count;
-  guarded_array weights, residual, momentum, variance, gradient;
+  guarded_array weights, residual, momentum, variance, momentum_scale, variance_scale, gradient;
+
+ private:
+  state_buffer(const state_layout& arrays, std::size_t elements, std::size_t head, dtype type)
+      : count(elements),
+        weights(elements, size_of(arrays.weights).value, head),
+        residual(elements, arrays.residual.element.value, head),
+        momentum(elements, arrays.momentum.element.value, head),
+        variance(elements, arrays.variance.element.value, head),
+        momentum_scale((elements + 127) / 128, arrays.momentum_scale.group.value, head),
+        variance_scale((elements + 127) / 128, arrays.variance_scale.group.value, head),
+        gradient(elements, size_of(type).value, head) {}
+
+  static std::byte* pointer(guarded_array& array) {
+    return array.as<std::byte>().empty() ? nullptr : array.data();
+  }
 };
 
 /// Values as they occur and as they hurt: normal ones of all sizes, subnormals, zeros of both

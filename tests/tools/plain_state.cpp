@@ -184,10 +184,10 @@ void plain_state::round_gradient(std::uint32_t layer) {
   std::atomic<std::uint32_t> found = 0;
   over_tiles(options_.threads, flat.size, [&](std::size_t first, std::size_t count) {
     std::uint32_t findings = found_nothing;
-    updates_->encode_gradient(
-        values.subspan(first, count), flat.stored == encoding::fp32 ? dtype::f32 : dtype::bf16,
-        flat.rounded.data() + first * weight_bytes(flat.stored),
-        std::span(flat.sums).subspan(first / 4096, count / 4096), findings, {});
+    updates_->encode_gradient(values.subspan(first, count), compute_type(flat.stored),
+                              flat.rounded.data() + first * weight_bytes(flat.stored),
+                              std::span(flat.sums).subspan(first / 4096, count / 4096), findings,
+                              {});
     found |= findings;
   });
   findings_ |= found;
@@ -218,12 +218,13 @@ result<step_outcome> plain_state::step(const step_options& options) {
   for (std::uint32_t index = 0; index < places_.size(); ++index) {
     const flat_place& at = places_[index];
     const group_id group = declared_.at(parameter_id{index}).options.group;
-    const adamw_scalars scalars =
-        make_adamw_scalars(declared_.groups()[group.value], options.learning_rate, steps_, clip);
     flat_layer& home = layers_[at.layer];
+    const update_recipe recipe{
+        home.stored, compute_type(home.stored),
+        make_scalars(declared_.groups()[group.value], options.learning_rate, steps_, clip)};
     over_tiles(options_.threads, at.count, [&](std::size_t first, std::size_t count) {
       std::uint32_t findings = found_nothing;
-      updates_->update(home.stored, scalars, view_of(home, at.offset + first, count), findings, {});
+      updates_->update(recipe, view_of(home, at.offset + first, count), findings, {});
     });
   }
   return step_outcome{norm, false};

@@ -26,10 +26,11 @@ std::string first_line(const std::string& file) {
 }
 
 finding_line processor() {
-  const bool wide = cpu::supports(instruction_set::avx512);
+  const instruction_set widest = cpu::supported_instruction_sets().back();
+  const bool wide = widest == instruction_set::avx512;
   return {"processor", wide,
           fmt::format("{} cores, optimizer kernels: {}", std::thread::hardware_concurrency(),
-                      wide ? "avx512" : "baseline"),
+                      cpu::name_of(widest)),
           wide ? "" : "nothing to do: results are the same, the update is slower"};
 }
 

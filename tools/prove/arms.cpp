@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cpu/update_backend.hpp"
 #include "tools/command/size_text.hpp"
 
@@ -37,10 +39,11 @@ result<engine_config> configure(const prove_settings& settings, const arm& of) {
     return no_such("--ios", of.io, "uring, posix");
   }
   config.io = of.io == "uring" ? io_backend::uring : io_backend::posix;
-  if (of.isa != "baseline" && of.isa != "avx512") {
-    return no_such("--isas", of.isa, "baseline, avx512");
+  const auto isa = std::ranges::find(cpu::instruction_sets, of.isa, cpu::name_of);
+  if (isa == cpu::instruction_sets.end()) {
+    return no_such("--isas", of.isa, "sse2, avx2, avx512");
   }
-  config.isa = of.isa == "baseline" ? instruction_set::baseline : instruction_set::avx512;
+  config.isa = *isa;
   if (of.compute != "fp32" && of.compute != "bf16") {
     return no_such("--computes", of.compute, "fp32, bf16");
   }
@@ -69,7 +72,7 @@ result<std::vector<arm>> arms(const prove_settings& settings) {
   const auto one = [&](const std::vector<std::string>& words, const std::string& word) {
     return settings.quick ? std::vector{word} : words;
   };
-  const std::string widest = cpu::supports(instruction_set::avx512) ? "avx512" : "baseline";
+  const std::string widest(cpu::name_of(cpu::supported_instruction_sets().back()));
   multiply(&arm::compute, settings.computes);
   multiply(&arm::placement, settings.placements);
   multiply(&arm::threads, one(settings.threads, settings.threads.back()));

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "cpu/adamw_reference.hpp"
+#include <ballast/arithmetic/narrow_floats.hpp>
+
+#include "cpu/reference.hpp"
 
 namespace ballast::tools {
 namespace {
@@ -15,7 +17,12 @@ constexpr std::size_t aligned(std::size_t n, std::size_t unit) {
   return (n + unit - 1) / unit * unit;
 }
 
-std::size_t weight_bytes(encoding stored) { return stored == encoding::fp32 ? 4 : 2; }
+std::size_t weight_bytes(encoding stored) { return size_of(compute_type(stored)).value; }
+
+/// The address of element `offset` of an array; nullptr where there is none.
+std::byte* part_of(std::vector<std::byte>& array, const array_width& width, std::size_t offset) {
+  return array.empty() ? nullptr : array.data() + width.of({offset}).value;
+}
 
 class plain_weights final : public weights_view {
  public:
@@ -59,11 +66,19 @@ void resident_state::place_layer(layer_id which) {
     next = aligned(next + count, 128);
   }
   flat.size = aligned(next, 4096);
+  for (std::uint32_t before = 0; before < which.value; ++before) {
+    flat.first += layers_[before].size;
+  }
+  const group_id group = declared_.at(declared_.at(which).parameters.front()).options.group;
+  flat.arrays = layout_of(flat.stored, kind_of(declared_.groups()[group.value]));
+  const elements size{flat.size};
   flat.weights.resize(flat.size * weight_bytes(flat.stored));
   flat.rounded.resize(flat.weights.size());
-  flat.residual.resize(flat.stored == encoding::exact ? flat.size * 2 : 0);
-  flat.momentum.resize(flat.size);
-  flat.variance.resize(flat.size);
+  flat.residual.resize(flat.arrays.residual.of(size).value);
+  flat.momentum.resize(flat.arrays.momentum.of(size).value);
+  flat.variance.resize(flat.arrays.variance.of(size).value);
+  flat.momentum_scale.resize(flat.arrays.momentum_scale.of(size).value);
+  flat.variance_scale.resize(flat.arrays.variance_scale.of(size).value);
   flat.gradient.resize(flat.size);
 }
 
@@ -83,15 +98,16 @@ void resident_state::fill_layer(layer_id which) {
 
 state_view resident_state::view_of(flat_layer& layer, std::size_t offset, std::size_t count) {
   const std::size_t width = weight_bytes(layer.stored);
-  const auto bytes_at = [&](std::vector<float>& array) {
-    return reinterpret_cast<std::byte*>(array.data() + offset);
-  };
+  const state_layout& arrays = layer.arrays;
   return {.weights = layer.weights.data() + offset * width,
-          .residual = layer.residual.empty() ? nullptr : layer.residual.data() + offset * 2,
-          .momentum = bytes_at(layer.momentum),
-          .variance = bytes_at(layer.variance),
+          .residual = part_of(layer.residual, arrays.residual, offset),
+          .momentum = part_of(layer.momentum, arrays.momentum, offset),
+          .variance = part_of(layer.variance, arrays.variance, offset),
+          .momentum_scale = part_of(layer.momentum_scale, arrays.momentum_scale, offset),
+          .variance_scale = part_of(layer.variance_scale, arrays.variance_scale, offset),
           .gradient = layer.rounded.data() + offset * width,
-          .count = {count}};
+          .count = {count},
+          .first = {layer.first + offset}};
 }
 
 void resident_state::begin_pass(std::string_view) {}
@@ -143,9 +159,8 @@ double resident_state::round_gradients(bool& finite) {
     }
     std::vector<double> sums(each.size / 4096);
     std::uint32_t findings = found_nothing;
-    reference::encode_gradient(each.gradient,
-                               each.stored == encoding::fp32 ? dtype::f32 : dtype::bf16,
-                               each.rounded.data(), sums, findings);
+    reference::encode_gradient(each.gradient, compute_type(each.stored), each.rounded.data(), sums,
+                               findings);
     finite = finite && (findings & found_non_finite_gradient) == 0;
     for (const double sum : sums) {
       total += sum;
@@ -166,9 +181,11 @@ result<step_outcome> resident_state::step(const step_options& options) {
       const parameter& each = declared_.at(parameter_id{which});
       if (each.options.trainable) {
         flat_layer& home = layers_[at.layer];
-        const adamw_scalars scalars = make_adamw_scalars(
-            declared_.groups()[each.options.group.value], options.learning_rate, updates_, clip);
-        reference::update(home.stored, scalars, view_of(home, at.offset, at.count), findings);
+        const update_recipe recipe{home.stored, compute_type(home.stored),
+                                   make_scalars(declared_.groups()[each.options.group.value],
+                                                options.learning_rate, updates_, clip),
+                                   arithmetic::noise_key(0, updates_)};
+        reference::update(recipe, view_of(home, at.offset, at.count), findings);
       }
     }
   }
@@ -177,7 +194,7 @@ result<step_outcome> resident_state::step(const step_options& options) {
     each.pushed.assign(each.pushed.size(), false);
   }
   if ((findings & found_weight_overflow) != 0) {
-    return failure{errc::weight_overflow, "a master value has no finite bf16 weight"};
+    return failure{errc::weight_overflow, "a master value has no finite weight"};
   }
   return step_outcome{norm, !finite};
 }
@@ -192,32 +209,40 @@ status resident_state::read(parameter_id which, state_part part, elements first,
                             std::span<float> values) {
   const flat_place& at = places_.at(which.value);
   flat_layer& home = layers_[at.layer];
-  const std::size_t begin = at.offset + first.value;
-  switch (part) {
-    case state_part::momentum:
-      std::copy_n(home.momentum.begin() + static_cast<std::ptrdiff_t>(begin), values.size(),
-                  values.begin());
-      return {};
-    case state_part::variance:
-      std::copy_n(home.variance.begin() + static_cast<std::ptrdiff_t>(begin), values.size(),
-                  values.begin());
-      return {};
-    case state_part::master:
-      reference::decode_master(home.stored, view_of(home, begin, values.size()), values);
-      return {};
-    case state_part::weights: break;
+  const bool is_moment = part == state_part::momentum || part == state_part::variance;
+  if (part == state_part::variance && home.variance.empty()) {
+    std::ranges::fill(values, 0.0F);
+    return {};
   }
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::byte* weight = home.weights.data() + (begin + i) * weight_bytes(home.stored);
-    if (home.stored == encoding::fp32) {
-      std::memcpy(&values[i], weight, sizeof(float));
-    } else {
-      std::uint16_t bits = 0;
-      std::memcpy(&bits, weight, sizeof bits);
-      values[i] = reference::widen_bf16(bits);
+  if (part == state_part::weights) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = weight_of(home, at.offset + first.value + i);
     }
+    return {};
   }
+  // The whole parameter, since an int8 moment is read by groups of 128.
+  std::vector<float> all(at.count);
+  const state_view whole = view_of(home, at.offset, at.count);
+  if (is_moment) {
+    reference::decode_moment(home.stored, part, whole, all);
+  } else {
+    reference::decode_master(home.stored, whole, all);
+  }
+  std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(first.value), values.size(),
+              values.begin());
   return {};
+}
+
+float resident_state::weight_of(const flat_layer& home, std::size_t index) {
+  const std::byte* weight = home.weights.data() + index * weight_bytes(home.stored);
+  if (home.stored == encoding::fp32) {
+    float value = 0;
+    std::memcpy(&value, weight, sizeof value);
+    return value;
+  }
+  std::uint16_t bits = 0;
+  std::memcpy(&bits, weight, sizeof bits);
+  return home.stored == encoding::fp16 ? arithmetic::widen_f16(bits) : arithmetic::widen_bf16(bits);
 }
 
 }  // namespace ballast::tools

@@ -5,6 +5,7 @@
 // One caller thread. Memory: heap, uncapped.
 #pragma once
 
+#include <ballast/update.hpp>
 #include <map>
 #include <vector>
 
@@ -30,8 +31,11 @@ class resident_state final : public inspectable_state {
   struct flat_layer {
     encoding stored = encoding::exact;
     std::size_t size = 0;
-    std::vector<std::byte> weights, residual, rounded;
-    std::vector<float> momentum, variance, gradient;
+    std::size_t first = 0;  ///< flat index of its first element
+    state_layout arrays{};
+    std::vector<std::byte> weights, rounded;
+    std::vector<std::byte> residual, momentum, variance, momentum_scale, variance_scale;
+    std::vector<float> gradient;
     std::vector<bool> pushed;  ///< by parameter of the layer
   };
   struct flat_place {
@@ -45,6 +49,7 @@ class resident_state final : public inspectable_state {
   void fill_layer(layer_id which);
   state_view view_of(flat_layer& layer, std::size_t offset, std::size_t count);
   double round_gradients(bool& finite);
+  static float weight_of(const flat_layer& home, std::size_t index);
 
   const model& declared_;
   std::vector<flat_layer> layers_;

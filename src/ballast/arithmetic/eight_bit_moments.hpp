@@ -2,24 +2,26 @@
 // root, which halves the range that the codes must span.
 //
 // A code is rounded up or down at random in proportion to the distance: to nearest, a moment that
-// decays by less than half a code would never decay. A positive root keeps at least code 1: a v of
-// zero under a momentum that is not would make the step explode.
+// decays by less than half a code would never decay. A root keeps at least code 1: a v of zero
+// under a momentum that is not would make the step explode.
 #pragma once
 
 #include <ballast/arithmetic/float_bits.hpp>
 
 namespace ballast::arithmetic {
 
-/// Of the largest magnitude in a group; both factors are zero where it is below 2^-119, whose
-/// reciprocal fp32 may not hold, and the scale is NaN where it is not finite.
+/// Of the largest magnitude in a group. Where it is below 2^-100, whose reciprocal fp32 may not
+/// hold, both factors are zero; where it is not finite, the scale is NaN and the inverse zero. A
+/// zero inverse makes every code zero.
 struct code_scale {
   float scale;    ///< value = code * scale
-  float inverse;  ///< code = value * inverse
+  float inverse;  ///< value * inverse is the code in units of 2^-12
 };
 
 inline constexpr float momentum_codes = 127;
 inline constexpr float root_codes = 255;
-inline constexpr float least_coded = 0x1p-119f;
+inline constexpr float least_coded = 0x1p-100f;
+inline constexpr std::uint32_t code_fraction_bits = 12;
 
 /// Shapes: `largest` >= 0, infinite, or NaN
 BALLAST_ELEMENT code_scale scale_of(float largest, float codes) {
@@ -29,29 +31,28 @@ BALLAST_ELEMENT code_scale scale_of(float largest, float codes) {
   if (largest < least_coded) {
     return {0, 0};
   }
-  return {largest / codes, codes / largest};
+  return {largest / codes, codes * 0x1p12f / largest};
 }
 
-/// value * inverse rounded up or down: `noise` in [0, 2^12) decides; 0x800 rounds to nearest.
+/// The code of `value`, up or down: `noise` in [0, 2^12) decides; 0x800 rounds to nearest.
 ///
-/// Shapes: `value` >= 0, at most the largest of its group; NaN where the inverse is zero
-BALLAST_ELEMENT std::uint32_t code_of(float value, float inverse, std::uint32_t noise) {
-  const float level = value * inverse + static_cast<float>(noise) * 0x1p-12f;
-  return inverse == 0 ? 0 : static_cast<std::uint32_t>(level);
-}
-
+/// Shapes: `value` is at most the largest of its group, so the code is in [-127, 127]
 BALLAST_ELEMENT std::int8_t momentum_code(float value, float inverse, std::uint32_t noise) {
-  const std::uint32_t bits = bits_of(value);
-  const std::uint32_t level = code_of(float_of(bits & magnitude_mask), inverse, noise);
-  const auto code = static_cast<std::int32_t>(level < 127 ? level : 127);
-  return static_cast<std::int8_t>((bits >> 31) != 0 ? -code : code);
+  if (inverse == 0) {
+    return 0;
+  }
+  const auto level = static_cast<std::int32_t>(value * inverse) + static_cast<std::int32_t>(noise);
+  return static_cast<std::int8_t>(level >> code_fraction_bits);
 }
 
-/// Shapes: `root` >= 0
+/// The same of a root, in [1, 255].
 BALLAST_ELEMENT std::uint8_t root_code(float root, float inverse, std::uint32_t noise) {
-  const std::uint32_t level = code_of(root, inverse, noise);
-  const std::uint32_t least = inverse != 0 && root > 0 ? 1 : 0;
-  return static_cast<std::uint8_t>(level < least ? least : level > 255 ? 255 : level);
+  if (inverse == 0) {
+    return 0;
+  }
+  const std::uint32_t code =
+      (static_cast<std::uint32_t>(root * inverse) + noise) >> code_fraction_bits;
+  return static_cast<std::uint8_t>(code > 1 ? code : 1);
 }
 
 BALLAST_ELEMENT float momentum_of(std::int8_t code, float scale) {

@@ -3,11 +3,12 @@
 // against it bit for bit.
 //
 // They need correctly rounded IEEE operations without fma, flush-to-zero or fast-math: the flags of
-// the ballast_options target, on both compilers.
+// the ballast_options target, on both compilers. They are always inlined, so that a file compiled
+// for one instruction set lets no copy of them out to the others.
 #pragma once
 
 #ifdef __CUDACC__
-#define BALLAST_ELEMENT __host__ __device__ inline
+#define BALLAST_ELEMENT __host__ __device__ __forceinline__
 #else
-#define BALLAST_ELEMENT inline
+#define BALLAST_ELEMENT [[gnu::always_inline]] inline
 #endif

@@ -28,16 +28,14 @@ struct stepped_element {
 };
 
 template <class Number>
-BALLAST_ELEMENT stepped_element step(const adamw_scalars& scalars, element before,
-                                     float gradient) {
+BALLAST_ELEMENT stepped_element step(const adamw_scalars& scalars, element before, float gradient) {
   const auto g = static_cast<Number>(gradient);
   const Number grown = static_cast<Number>(scalars.root_gain) * g;
   const auto m =
       static_cast<float>(static_cast<Number>(scalars.beta1) * static_cast<Number>(before.momentum) +
                          static_cast<Number>(scalars.momentum_gain) * g);
-  const auto v =
-      static_cast<float>(static_cast<Number>(scalars.beta2) * static_cast<Number>(before.variance) +
-                         grown * grown);
+  const auto v = static_cast<float>(
+      static_cast<Number>(scalars.beta2) * static_cast<Number>(before.variance) + grown * grown);
   const float root = root_of(v);
   // The quotient first: m and root shrink together, where step_size * m would underflow. The decay
   // is added to it and both leave the weight together: one rounding at the size of the weight,
@@ -55,9 +53,8 @@ BALLAST_ELEMENT stepped_element step(const adam_scalars& scalars, element before
   const auto m =
       static_cast<float>(static_cast<Number>(scalars.beta1) * static_cast<Number>(before.momentum) +
                          static_cast<Number>(scalars.momentum_gain) * e);
-  const auto v =
-      static_cast<float>(static_cast<Number>(scalars.beta2) * static_cast<Number>(before.variance) +
-                         grown * grown);
+  const auto v = static_cast<float>(
+      static_cast<Number>(scalars.beta2) * static_cast<Number>(before.variance) + grown * grown);
   const float root = root_of(v);
   const float adam = scalars.step_size * (m / (root + scalars.epsilon));
   return {{canonical(before.weight - adam), canonical(m), canonical(v)}, canonical(root)};

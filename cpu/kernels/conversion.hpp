@@ -1,15 +1,16 @@
-// The loops around the update, on `Lanes` as adamw_kernels.hpp: gradients rounded and summed,
-// masters split and joined. Same rules: included by the instantiation files only, groups of 16
-// elements, a rest through the same loop in padded local arrays.
+// The loops around the update, on `Lanes` as update.hpp: gradients rounded and summed, masters split
+// and joined. Same rules: included by the instantiation files only; steps of 32 elements, a rest
+// through the same loop in padded local arrays.
 #pragma once
 
-#include <cpu/adamw_kernels.hpp>
+#include <cpu/kernels/table.hpp>
 #include <cstdint>
 
 namespace ballast::cpu {
 
+inline constexpr std::size_t step_elements = 32;
 inline constexpr std::size_t sum_lanes = 16;
-inline constexpr std::size_t block_groups = 128;  ///< groups of 32 in a block of 4096
+inline constexpr std::size_t block_steps = 128;  ///< in a block of 4096
 
 /// Sixteen double lanes in ascending order, and their fold: reference::fold.
 template <class Lanes>
@@ -46,23 +47,30 @@ struct block_sum {
   }
 };
 
-/// `groups` groups of one block; ToBf16: round, else keep.
-template <class Lanes, bool ToBf16>
+/// `groups` steps of one block, rounded to `Type`.
+template <class Lanes, gradient_type Type>
 void encode_groups(const float* source, std::byte* target, std::size_t groups,
                    block_sum<Lanes>& sum, typename Lanes::flags& not_finite) {
   using real = typename Lanes::real;
   using halves = typename Lanes::halves;
   for (std::size_t group = 0; group < groups; ++group) {
 #pragma GCC unroll 4
-    for (std::size_t at = 0; at < group_elements; at += 2 * Lanes::width) {
-      const std::size_t i = group * group_elements + at;
+    for (std::size_t at = 0; at < step_elements; at += 2 * Lanes::width) {
+      const std::size_t i = group * step_elements + at;
       real low = Lanes::canonical(real::load_unaligned(source + i));
       real high = Lanes::canonical(real::load_unaligned(source + i + Lanes::width));
-      if constexpr (ToBf16) {
+      if constexpr (Type == gradient_type::bf16) {
         const halves rounded = Lanes::round_halves(low, high, Lanes::low_halves(low, high));
         Lanes::store_halves(target + 2 * i, rounded);
         low = Lanes::widen_bf16_low(rounded);
         high = Lanes::widen_bf16_high(rounded);
+      } else if constexpr (Type == gradient_type::f16) {
+        const halves rounded = Lanes::narrow_f16(low, high);
+        Lanes::store_halves(target + 2 * i, rounded);
+        real widened[2];
+        Lanes::widen_f16(rounded, widened);
+        low = widened[0];
+        high = widened[1];
       } else {
         low.store_unaligned(reinterpret_cast<float*>(target) + i);
         high.store_unaligned(reinterpret_cast<float*>(target) + i + Lanes::width);
@@ -75,28 +83,27 @@ void encode_groups(const float* source, std::byte* target, std::size_t groups,
   }
 }
 
-template <class Lanes, bool ToBf16>
+template <class Lanes, gradient_type Type>
 bool encode(const float* source, std::byte* target, double* sums, std::size_t count) {
-  constexpr std::size_t target_bytes = ToBf16 ? 2 : 4;
+  constexpr std::size_t target_bytes = Type == gradient_type::f32 ? 4 : 2;
   typename Lanes::flags not_finite{};
   std::size_t group = 0;
-  const std::size_t groups = count / group_elements;
-  const std::size_t rest = count % group_elements;
-  for (std::size_t block = 0; block * block_groups * group_elements < count; ++block) {
+  const std::size_t groups = count / step_elements;
+  const std::size_t rest = count % step_elements;
+  for (std::size_t block = 0; block * block_steps * step_elements < count; ++block) {
     block_sum<Lanes> sum;
     const std::size_t left = groups - group;
-    const std::size_t here = left < block_groups ? left : block_groups;
-    encode_groups<Lanes, ToBf16>(source + group * group_elements,
-                                 target + group * group_elements * target_bytes, here, sum,
-                                 not_finite);
+    const std::size_t here = left < block_steps ? left : block_steps;
+    encode_groups<Lanes, Type>(source + group * step_elements,
+                               target + group * step_elements * target_bytes, here, sum,
+                               not_finite);
     group += here;
-    if (here < block_groups && rest != 0) {
-      float padded[group_elements] = {};
-      std::byte encoded[group_elements * target_bytes];
-      __builtin_memcpy(padded, source + group * group_elements, rest * sizeof(float));
-      encode_groups<Lanes, ToBf16>(padded, encoded, 1, sum, not_finite);
-      __builtin_memcpy(target + group * group_elements * target_bytes, encoded,
-                       rest * target_bytes);
+    if (here < block_steps && rest != 0) {
+      float padded[step_elements] = {};
+      std::byte encoded[step_elements * target_bytes];
+      __builtin_memcpy(padded, source + group * step_elements, rest * sizeof(float));
+      encode_groups<Lanes, Type>(padded, encoded, 1, sum, not_finite);
+      __builtin_memcpy(target + group * step_elements * target_bytes, encoded, rest * target_bytes);
     }
     sums[block] = sum.fold();
   }
@@ -106,7 +113,7 @@ bool encode(const float* source, std::byte* target, double* sums, std::size_t co
 template <class Lanes>
 void accumulate_groups(float* into, const float* from, std::size_t groups) {
   using real = typename Lanes::real;
-  for (std::size_t i = 0; i < groups * group_elements; i += Lanes::width) {
+  for (std::size_t i = 0; i < groups * step_elements; i += Lanes::width) {
     const real sum = real::load_unaligned(into + i) + real::load_unaligned(from + i);
     Lanes::canonical(sum).store_unaligned(into + i);
   }
@@ -114,11 +121,11 @@ void accumulate_groups(float* into, const float* from, std::size_t groups) {
 
 template <class Lanes>
 void accumulate(float* into, const float* from, std::size_t count) {
-  accumulate_groups<Lanes>(into, from, count / group_elements);
-  const std::size_t rest = count % group_elements;
+  accumulate_groups<Lanes>(into, from, count / step_elements);
+  const std::size_t rest = count % step_elements;
   if (rest == 0) return;
-  float padded_into[group_elements] = {};
-  float padded_from[group_elements] = {};
+  float padded_into[step_elements] = {};
+  float padded_from[step_elements] = {};
   __builtin_memcpy(padded_into, into + (count - rest), rest * sizeof(float));
   __builtin_memcpy(padded_from, from + (count - rest), rest * sizeof(float));
   accumulate_groups<Lanes>(padded_into, padded_from, 1);
@@ -128,17 +135,17 @@ void accumulate(float* into, const float* from, std::size_t count) {
 template <class Lanes>
 void canonicalize_groups(const float* master, float* weights, std::size_t groups) {
   using real = typename Lanes::real;
-  for (std::size_t i = 0; i < groups * group_elements; i += Lanes::width) {
+  for (std::size_t i = 0; i < groups * step_elements; i += Lanes::width) {
     Lanes::canonical(real::load_unaligned(master + i)).store_unaligned(weights + i);
   }
 }
 
 template <class Lanes>
 void canonicalize(const float* master, std::byte* weights, std::size_t count) {
-  canonicalize_groups<Lanes>(master, reinterpret_cast<float*>(weights), count / group_elements);
-  const std::size_t rest = count % group_elements;
+  canonicalize_groups<Lanes>(master, reinterpret_cast<float*>(weights), count / step_elements);
+  const std::size_t rest = count % step_elements;
   if (rest == 0) return;
-  float padded[group_elements] = {};
+  float padded[step_elements] = {};
   __builtin_memcpy(padded, master + (count - rest), rest * sizeof(float));
   canonicalize_groups<Lanes>(padded, padded, 1);
   __builtin_memcpy(weights + (count - rest) * sizeof(float), padded, rest * sizeof(float));
@@ -149,7 +156,7 @@ void split_groups(const float* master, std::byte* weights, std::byte* residual, 
                   typename Lanes::flags& overflow) {
   using real = typename Lanes::real;
   using halves = typename Lanes::halves;
-  for (std::size_t i = 0; i < groups * group_elements; i += 2 * Lanes::width) {
+  for (std::size_t i = 0; i < groups * step_elements; i += 2 * Lanes::width) {
     const real low = Lanes::canonical(real::load_unaligned(master + i));
     const real high = Lanes::canonical(real::load_unaligned(master + i + Lanes::width));
     const halves rest = Lanes::low_halves(low, high);
@@ -163,13 +170,13 @@ void split_groups(const float* master, std::byte* weights, std::byte* residual, 
 template <class Lanes>
 bool split(const float* master, std::byte* weights, std::byte* residual, std::size_t count) {
   typename Lanes::flags overflow{};
-  split_groups<Lanes>(master, weights, residual, count / group_elements, overflow);
-  const std::size_t rest = count % group_elements;
+  split_groups<Lanes>(master, weights, residual, count / step_elements, overflow);
+  const std::size_t rest = count % step_elements;
   if (rest != 0) {
     const std::size_t whole = count - rest;
-    float padded[group_elements] = {};
-    std::byte high[2 * group_elements];
-    std::byte low[2 * group_elements];
+    float padded[step_elements] = {};
+    std::byte high[2 * step_elements];
+    std::byte low[2 * step_elements];
     __builtin_memcpy(padded, master + whole, rest * sizeof(float));
     split_groups<Lanes>(padded, high, low, 1, overflow);
     __builtin_memcpy(weights + 2 * whole, high, 2 * rest);
@@ -181,7 +188,7 @@ bool split(const float* master, std::byte* weights, std::byte* residual, std::si
 template <class Lanes>
 void join_groups(const std::byte* weights, const std::byte* residual, float* master,
                  std::size_t groups) {
-  for (std::size_t i = 0; i < groups * group_elements; i += 2 * Lanes::width) {
+  for (std::size_t i = 0; i < groups * step_elements; i += 2 * Lanes::width) {
     typename Lanes::real joined[2];
     Lanes::join(Lanes::load_halves(weights + 2 * i), Lanes::load_halves(residual + 2 * i), joined);
     joined[0].store_unaligned(master + i);
@@ -191,13 +198,13 @@ void join_groups(const std::byte* weights, const std::byte* residual, float* mas
 
 template <class Lanes>
 void join(const std::byte* weights, const std::byte* residual, float* master, std::size_t count) {
-  join_groups<Lanes>(weights, residual, master, count / group_elements);
-  const std::size_t rest = count % group_elements;
+  join_groups<Lanes>(weights, residual, master, count / step_elements);
+  const std::size_t rest = count % step_elements;
   if (rest == 0) return;
   const std::size_t whole = count - rest;
-  std::byte high[2 * group_elements] = {};
-  std::byte low[2 * group_elements] = {};
-  float padded[group_elements];
+  std::byte high[2 * step_elements] = {};
+  std::byte low[2 * step_elements] = {};
+  float padded[step_elements];
   __builtin_memcpy(high, weights + 2 * whole, 2 * rest);
   __builtin_memcpy(low, residual + 2 * whole, 2 * rest);
   join_groups<Lanes>(high, low, padded, 1);
