@@ -1,7 +1,8 @@
 // The random bits that one group of 128 elements is rounded with, and which of them decide what:
-// bf16 takes 16 for each moment, int8 8 for the master and 12 for each moment.
+// bf16 takes 16 for each moment, int8 8 for the master and 23 others for both moments.
 #pragma once
 
+#include <ballast/arithmetic/eight_bit_moments.hpp>
 #include <ballast/arithmetic/rounding_noise.hpp>
 #include <ballast/types.hpp>
 
@@ -24,10 +25,9 @@ class group_noise {
   std::uint32_t of_bf16_variance(std::size_t index) const {
     return random_ ? of(index) >> 16 : 0x8000u;
   }
-  std::uint32_t of_momentum_code(std::size_t index) const {
-    return random_ ? (of(index) >> 8) & 0xFFF : 0x800u;
+  std::uint32_t of_codes(std::size_t index) const {
+    return random_ ? arithmetic::code_noise(of(index)) : arithmetic::half_a_code;
   }
-  std::uint32_t of_root_code(std::size_t index) const { return random_ ? of(index) >> 20 : 0x800u; }
 
  private:
   group_noise() = default;

@@ -44,7 +44,7 @@ void encode_momentum(encoding stored, std::span<const float> values, const state
     store(view.momentum_scale, first / scale_group, by.scale);
     for (std::size_t i = 0; i < values.size(); ++i) {
       store(view.momentum, first.value + i,
-            arithmetic::momentum_code(values[i], by.inverse, noise.of_momentum_code(i)));
+            arithmetic::momentum_code(values[i], by.inverse, noise.of_codes(i)));
     }
     return;
   }
@@ -66,7 +66,7 @@ void encode_variance(encoding stored, std::span<const float> values, std::span<c
     store(view.variance_scale, first / scale_group, by.scale);
     for (std::size_t i = 0; i < values.size(); ++i) {
       store(view.variance, first.value + i,
-            arithmetic::root_code(roots[i], by.inverse, noise.of_root_code(i)));
+            arithmetic::root_code(roots[i], by.inverse, noise.of_codes(i)));
     }
     return;
   }

@@ -54,41 +54,50 @@ template <class Lanes>
   }
 }
 
+/// Steps one group and takes what came of it.
+template <class Lanes, class Rule, class Masters, class Moments>
+[[gnu::always_inline]] inline void step_group(const Rule& rule, const state_arrays& state,
+                                              std::size_t group, Masters& masters, Moments& moments,
+                                              noise_sequence<Lanes> noise) {
+  using real = typename Lanes::real;
+#pragma GCC unroll 1
+  for (std::size_t line = group; line < group + group_elements; line += line_elements) {
+    prefetch<Lanes, Masters::widths.weights>(state.weights, line);
+    prefetch<Lanes, Masters::widths.residual>(state.residual, line);
+    prefetch<Lanes, Moments::widths.element>(state.momentum, line);
+    prefetch<Lanes, Rule::has_variance ? Moments::widths.element : 0>(state.variance, line);
+    prefetch<Lanes, 2>(state.gradient, line);
+#pragma GCC unroll 2
+    for (std::size_t i = line; i < line + line_elements; i += 2 * Lanes::width) {
+      real g[2];
+      real p[2];
+      typename Rule::number m[2];
+      typename Rule::number v[2];
+      typename Lanes::words drawn[2];
+      load_gradient<Lanes>(state, i, g);
+      masters.load(i, p);
+      moments.load(i, m, v);
+      if constexpr (Moments::takes_noise) noise.next(drawn);
+      const stepped<Lanes> first = rule.step(p[0], m[0], v[0], g[0]);
+      const stepped<Lanes> second = rule.step(p[1], m[1], v[1], g[1]);
+      moments.take(i, first, second, drawn);
+      masters.store(i, first.weight, second.weight, drawn);
+    }
+  }
+}
+
 /// Shapes: count is a multiple of 128
 template <class Lanes, class Rule, class Masters, class Moments>
-bool update_groups(const Rule& rule, const state_arrays& given) {
-  using real = typename Lanes::real;
-  const state_arrays state = given;  // a copy that no store can alias
+bool update_groups(const Rule& given_rule, const state_arrays& given) {
+  const state_arrays state = given;  // copies that no store can alias
+  const Rule rule = given_rule;
+  typename Moments::scratch space;
   Masters masters(state);
   for (std::size_t group = 0; group < state.count; group += group_elements) {
-    Moments moments(state, group);
     const noise_sequence<Lanes> noise(
         Moments::takes_noise ? arithmetic::group_key(state.noise_key, state.first + group) : 0);
-    noise_sequence<Lanes> ahead = noise;
-#pragma GCC unroll 1
-    for (std::size_t line = group; line < group + group_elements; line += line_elements) {
-      prefetch<Lanes, Masters::widths.weights>(state.weights, line);
-      prefetch<Lanes, Masters::widths.residual>(state.residual, line);
-      prefetch<Lanes, Moments::widths.element>(state.momentum, line);
-      prefetch<Lanes, Rule::has_variance ? Moments::widths.element : 0>(state.variance, line);
-      prefetch<Lanes, 2>(state.gradient, line);
-#pragma GCC unroll 2
-      for (std::size_t i = line; i < line + line_elements; i += 2 * Lanes::width) {
-        real g[2];
-        real p[2];
-        typename Rule::number m[2];
-        typename Rule::number v[2];
-        typename Lanes::words drawn[2];
-        load_gradient<Lanes>(state, i, g);
-        masters.load(i, p);
-        moments.load(i, m, v);
-        if constexpr (Moments::takes_noise) ahead.next(drawn);
-        const stepped<Lanes> after[2] = {rule.step(p[0], m[0], v[0], g[0]),
-                                         rule.step(p[1], m[1], v[1], g[1])};
-        moments.take(i, after, drawn);
-        masters.store(i, after[0].weight, after[1].weight, drawn);
-      }
-    }
+    Moments moments(state, group, space);
+    step_group(rule, state, group, masters, moments, noise);
     moments.finish(noise);
   }
   return masters.overflowed();

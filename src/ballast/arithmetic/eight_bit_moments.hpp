@@ -10,18 +10,26 @@
 
 namespace ballast::arithmetic {
 
-/// Of the largest magnitude in a group. Where it is below 2^-100, whose reciprocal fp32 may not
+/// Of the largest magnitude in a group. Where it is below 2^-90, whose reciprocal fp32 may not
 /// hold, both factors are zero; where it is not finite, the scale is NaN and the inverse zero. A
 /// zero inverse makes every code zero.
 struct code_scale {
   float scale;    ///< value = code * scale
-  float inverse;  ///< value * inverse is the code in units of 2^-12
+  float inverse;  ///< value * inverse is the code in units of 2^-23
 };
 
 inline constexpr float momentum_codes = 127;
 inline constexpr float root_codes = 255;
-inline constexpr float least_coded = 0x1p-100f;
-inline constexpr std::uint32_t code_fraction_bits = 12;
+inline constexpr float least_coded = 0x1p-90f;
+inline constexpr std::uint32_t code_fraction_bits = 23;
+/// A little less than 2^23, so that rounding never lifts the largest value past its code.
+inline constexpr float code_units = 0x1.fffffp22f;
+
+/// The bits of an element's noise that round its codes; both moments take the same, the master's
+/// are others.
+BALLAST_ELEMENT std::uint32_t code_noise(std::uint32_t noise) { return noise >> 9; }
+/// In its place where a code is rounded to nearest.
+inline constexpr std::uint32_t half_a_code = 1u << (code_fraction_bits - 1);
 
 /// Shapes: `largest` >= 0, infinite, or NaN
 BALLAST_ELEMENT code_scale scale_of(float largest, float codes) {
@@ -31,10 +39,10 @@ BALLAST_ELEMENT code_scale scale_of(float largest, float codes) {
   if (largest < least_coded) {
     return {0, 0};
   }
-  return {largest / codes, codes * 0x1p12f / largest};
+  return {largest / codes, codes * code_units / largest};
 }
 
-/// The code of `value`, up or down: `noise` in [0, 2^12) decides; 0x800 rounds to nearest.
+/// The code of `value`, up or down: `noise` in [0, 2^23) decides.
 ///
 /// Shapes: `value` is at most the largest of its group, so the code is in [-127, 127]
 BALLAST_ELEMENT std::int8_t momentum_code(float value, float inverse, std::uint32_t noise) {
