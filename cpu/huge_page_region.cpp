@@ -63,24 +63,39 @@ bool touch(std::byte* begin, std::size_t size) {
   return true;
 }
 
-/// Touches all pages with one thread a core, in chunks taken in turn. Zero, or the errno of a
-/// refusal.
-int touch_in_parallel(std::byte* begin, std::size_t size) {
-  constexpr std::size_t chunk = std::size_t{32} << 20;
-  const std::size_t chunks = (size + chunk - 1) / chunk;
+/// One thread a core, pieces taken in turn.
+void touch_on_all_cores(std::size_t count, const std::function<void(std::size_t)>& touch_piece) {
   std::atomic<std::size_t> next{0};
-  std::atomic<int> refused{0};
   const auto work = [&] {
-    for (std::size_t i = next++; i < chunks && refused == 0; i = next++) {
-      const std::size_t at = i * chunk;
-      if (!touch(begin + at, std::min(chunk, size - at))) refused = errno;
-    }
+    for (std::size_t i = next++; i < count; i = next++) touch_piece(i);
   };
   const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
   std::vector<std::jthread> threads;
-  for (std::size_t i = 1; i < std::min(cores, chunks); ++i) threads.emplace_back(work);
+  for (std::size_t i = 1; i < std::min(cores, count); ++i) threads.emplace_back(work);
   work();
-  threads.clear();
+}
+
+/// Touches all pages, part by part. Zero, or the errno of a refusal.
+int touch_parts(std::byte* begin, std::size_t size, std::span<const bytes> parts,
+                const first_touch& by) {
+  std::atomic<int> refused{0};
+  // A part begins in the page in which the one before ends; whoever comes first owns that page.
+  const auto touch_part = [&](std::size_t first, std::size_t last) {
+    constexpr std::size_t piece = huge_page.value * 4;
+    const std::size_t from = first / huge_page.value * huge_page.value;
+    const std::size_t pieces = (last - from + piece - 1) / piece;
+    by(pieces, [&](std::size_t i) {
+      const std::size_t at = from + i * piece;
+      if (refused == 0 && !touch(begin + at, std::min(piece, last - at))) refused = errno;
+    });
+  };
+  std::size_t at = 0;
+  for (const bytes part : parts) {
+    const std::size_t end = std::min(size, at + part.value);
+    if (end > at) touch_part(at, end);
+    at = end;
+  }
+  if (at < size) touch_part(at, size);
   return refused;
 }
 
@@ -127,7 +142,9 @@ failure exhausted(bytes size, const std::string& reason, int system = 0) {
 
 }  // namespace
 
-result<std::unique_ptr<memory_region>> make_huge_page_region(bytes size) {
+result<std::unique_ptr<memory_region>> make_huge_page_region(bytes size,
+                                                             std::span<const bytes> parts,
+                                                             const first_touch& by) {
   // Asked first: past these limits touching would not fail, it would have some process killed.
   const available_memory available = find_available_memory();
   if (size > available.amount) {
@@ -145,7 +162,8 @@ result<std::unique_ptr<memory_region>> make_huge_page_region(bytes size) {
     return exhausted(size, fmt::format("the kernel refused it ({})", std::strerror(errno)), errno);
   }
   ::madvise(begin, mapped, MADV_HUGEPAGE);  // a refusal shows in the count below
-  if (const int refused = touch_in_parallel(begin, mapped); refused != 0) {
+  const first_touch touching = by ? by : touch_on_all_cores;
+  if (const int refused = touch_parts(begin, mapped, parts, touching); refused != 0) {
     return exhausted(size, fmt::format("the kernel refused it ({})", std::strerror(refused)),
                      refused);
   }

@@ -15,9 +15,12 @@ inline constexpr bytes huge_page{std::uint64_t{2} << 20};
 /// Why:     2 MiB pages are worth 3.2x (read) and 2.2x (write) to direct I/O, and fewer TLB misses
 ///          to the update; so they are asked for, collapsed where refused at first, and counted
 /// Memory:  zero-filled, touched; rounded up to whole 2 MiB pages (span() is exact)
-/// Threads: plain threads touch it, one a core, all joined on return
+/// Threads: `by` touches it, part by part; without it plain threads, one a core, all joined on
+///          return
 /// Errors:  exhausted, with the amounts, when the machine, a control group or RLIMIT_AS cannot hold
 ///          it
-result<std::unique_ptr<memory_region>> make_huge_page_region(bytes size);
+result<std::unique_ptr<memory_region>> make_huge_page_region(bytes size,
+                                                             std::span<const bytes> parts = {},
+                                                             const first_touch& by = {});
 
 }  // namespace ballast::cpu

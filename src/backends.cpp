@@ -21,8 +21,9 @@ class machine_backends final : public backends {
     return cpu::make_host_device(capacity, config.isa);
   }
 
-  result<std::unique_ptr<memory_region>> make_host_region(bytes size) override {
-    return cpu::make_huge_page_region(size);
+  result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes> parts,
+                                                          const first_touch& by) override {
+    return cpu::make_huge_page_region(size, parts, by);
   }
 
   result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,

@@ -15,7 +15,7 @@ sealed_engine::sealed_engine(const model& declared, layout where, blueprint draw
       drawn_(std::move(drawn)),
       config_(config),
       time_(parts.time()),
-      workers_(config.threads) {}
+      workers_(plan_threads(config.threads, find_numa_nodes())) {}
 
 result<std::unique_ptr<sealed_engine>> sealed_engine::make(
     const model& declared, layout where, blueprint drawn, const engine_config& config,
@@ -39,8 +39,9 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
     return updates.error();
   }
   host_updates_ = *std::move(updates);
-  auto homes = tile_homes::make(where_, drawn_, config_, parts,
-                                reserved[static_cast<std::size_t>(place::host)]);
+  auto homes = tile_homes::make(
+      where_, drawn_, config_, parts, reserved[static_cast<std::size_t>(place::host)],
+      [this](std::size_t pieces, const auto& touch) { workers_.for_each(pieces, touch); });
   if (!homes) {
     return homes.error();
   }
@@ -63,7 +64,7 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   layer_slots_ = std::make_unique<layer_slots>(declared_, where_, drawn_, *homes_, time_);
   gradient_slots_ = std::make_unique<gradient_slots>(declared_, where_, drawn_, *homes_,
                                                      *host_updates_, workers_, time_);
-  work_ = std::make_unique<tile_work>(where_, *homes_, *host_updates_);
+  work_ = std::make_unique<tile_work>(where_, *homes_, *host_updates_, workers_);
   pipeline_ = std::make_unique<tile_pipeline>(where_, drawn_, *homes_, workers_);
   state_ = std::make_unique<state_access>(declared_, where_, *homes_, *pipeline_, *work_);
   for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
@@ -265,7 +266,7 @@ std::vector<std::string> sealed_engine::parts() const {
                   homes_->on_device().capacity().value),
       fmt::format("host memory: {} bytes, {}", homes_->in_host().span().size(),
                   homes_->in_host().backing()),
-      fmt::format("optimizer: {}, {} threads", host_updates_->name(), workers_.threads()),
+      fmt::format("optimizer: {}, {}", host_updates_->name(), workers_.plan().description()),
       fmt::format("ranks: {}, {} of {}", communicator_->name(), communicator_->self().value,
                   communicator_->size())};
   if (const store* disk = homes_->on_disk()) {

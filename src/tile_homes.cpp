@@ -1,6 +1,8 @@
 #include "tile_homes.hpp"
 
+#include <array>
 #include <ballast/rounding.hpp>
+#include <numeric>
 
 namespace ballast {
 namespace {
@@ -11,6 +13,11 @@ std::span<std::byte> take(std::span<std::byte>& left, bytes size) {
   const auto taken = left.first(size.value);
   left = left.subspan(size.value);
   return taken;
+}
+
+/// How much of an array of `size` has been taken from its front.
+double share_before(std::span<const std::byte> left, bytes size) {
+  return 1 - static_cast<double>(left.size()) / static_cast<double>(size.value);
 }
 
 /// The arrays of all tiles of one kind of place, each array in one piece.
@@ -42,9 +49,9 @@ std::span<float> as_floats(std::span<std::byte> memory) {
 
 result<std::unique_ptr<tile_homes>> tile_homes::make(const layout& where, const blueprint& drawn,
                                                      const engine_config& config, backends& parts,
-                                                     bytes host_reserved) {
+                                                     bytes host_reserved, const first_touch& by) {
   std::unique_ptr<tile_homes> made(new tile_homes);
-  if (auto opened = made->open(where, drawn, config, parts, host_reserved); !opened) {
+  if (auto opened = made->open(where, drawn, config, parts, host_reserved, by); !opened) {
     return opened.error();
   }
   if (auto placed = made->place_slots(drawn); !placed) {
@@ -58,16 +65,19 @@ result<std::unique_ptr<tile_homes>> tile_homes::make(const layout& where, const 
 }
 
 status tile_homes::open(const layout& where, const blueprint& drawn, const engine_config& config,
-                        backends& parts, bytes host_reserved) {
+                        backends& parts, bytes host_reserved, const first_touch& by) {
   auto opened = parts.make_device(config, drawn.summary.total(place::device));
   if (!opened) {
     return opened.error();
   }
   device_ = *std::move(opened);
   const tile_bytes in_host = sum_of(where, drawn, false, config.several_pushes);
-  const bytes region = in_host.weights + in_host.gradient + in_host.sums + in_host.state +
-                       drawn.staging.total() + drawn.chunk_staging.total() + host_reserved;
-  auto allocated = parts.make_host_region(region);
+  // In the order in which they are taken.
+  const std::array arrays = {drawn.staging.total(), drawn.chunk_staging.total(),
+                             in_host.weights,       in_host.gradient,
+                             in_host.sums,          in_host.state};
+  const bytes region = std::accumulate(arrays.begin(), arrays.end(), host_reserved);
+  auto allocated = parts.make_host_region(region, arrays, by);
   if (!allocated) {
     return allocated.error();
   }
@@ -139,6 +149,11 @@ status tile_homes::place_tiles(const layout& where, const blueprint& drawn,
     tile_home home;
     home.where = drawn.tile_places[i];
     arrays& from = home.where == place::device ? dev : host;
+    const bool on_disk = home.where == place::nvme;
+    home.share = share_before(on_disk ? from.weights : from.states, on_disk ? in_host.weights
+                                                                    : home.where == place::device
+                                                                        ? in_device.state
+                                                                        : in_host.state);
     home.weights = take(from.weights, sizes.weights);
     home.gradient = take(from.gradients, sizes.gradient);
     home.sums = as_floats(take(from.sums, sizes.sums));

@@ -22,13 +22,14 @@ struct tile_home {
   std::span<float> sums;          ///< fp32; empty unless the layer is pushed more than once
   std::span<std::byte> state;     ///< residual, moments, scales; empty on NVMe
   extent stored;                  ///< on NVMe only
+  double share = 0;  ///< of its place's arrays that lie before it: who touched it first
 };
 
 class tile_homes {
  public:
   static result<std::unique_ptr<tile_homes>> make(const layout& where, const blueprint& drawn,
                                                   const engine_config& config, backends& parts,
-                                                  bytes host_reserved);
+                                                  bytes host_reserved, const first_touch& by);
 
   const tile_home& at(tile_id which) const { return homes_[which.value]; }
   device& on_device() { return *device_; }
@@ -46,7 +47,7 @@ class tile_homes {
  private:
   tile_homes() = default;
   status open(const layout& where, const blueprint& drawn, const engine_config& config,
-              backends& parts, bytes host_reserved);
+              backends& parts, bytes host_reserved, const first_touch& by);
   status place_slots(const blueprint& drawn);
   status place_tiles(const layout& where, const blueprint& drawn, const engine_config& config);
 

@@ -6,13 +6,14 @@
 #include <functional>
 
 #include "tile_homes.hpp"
+#include "workers.hpp"
 
 namespace ballast {
 
 class tile_work {
  public:
-  tile_work(const layout& where, tile_homes& homes, update_backend& host_updates)
-      : where_(where), homes_(homes), host_updates_(host_updates) {}
+  tile_work(const layout& where, tile_homes& homes, update_backend& host_updates, workers& threads)
+      : where_(where), homes_(homes), host_updates_(host_updates), workers_(threads) {}
 
   /// A slice of a tile: its elements [range) of the layer, and its arrays.
   struct slice {
@@ -45,6 +46,7 @@ class tile_work {
   const layout& where_;
   tile_homes& homes_;
   update_backend& host_updates_;
+  workers& workers_;
 };
 
 }  // namespace ballast

@@ -20,7 +20,11 @@ class backends {
   /// amounts.
   virtual result<std::unique_ptr<device>> make_device(const engine_config& config,
                                                       bytes capacity) = 0;
-  virtual result<std::unique_ptr<memory_region>> make_host_region(bytes size) = 0;
+  /// `parts`: arrays that lie behind each other in it, each of which is spread over the owners on
+  /// its own; what is left after them is a part too. `by` touches the pieces of one part.
+  virtual result<std::unique_ptr<memory_region>> make_host_region(bytes size,
+                                                                  std::span<const bytes> parts,
+                                                                  const first_touch& by) = 0;
   /// `arena`: memory that most transfers use; registered with the kernel where that is allowed. It
   /// outlives the store.
   virtual result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,

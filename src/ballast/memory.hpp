@@ -4,10 +4,16 @@
 
 #include <ballast/result.hpp>
 #include <ballast/types.hpp>
+#include <functional>
 #include <span>
 #include <string>
 
 namespace ballast {
+
+/// Calls touch(piece) for pieces [0, count), each on a thread of the NUMA node that will work on
+/// it: memory comes to rest on the node of the thread that touches it first.
+using first_touch =
+    std::function<void(std::size_t count, const std::function<void(std::size_t piece)>& touch)>;
 
 /// One contiguous, CPU-addressable, touched piece of memory; released by the destructor.
 class memory_region {

@@ -338,7 +338,8 @@ class plain_backends final : public backends {
     seen->device = made.get();
     return std::unique_ptr<device>(std::move(made));
   }
-  result<std::unique_ptr<memory_region>> make_host_region(bytes size) override {
+  result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes>,
+                                                          const first_touch&) override {
     seen->host = size;
     return std::unique_ptr<memory_region>(std::make_unique<vector_region>(size));
   }

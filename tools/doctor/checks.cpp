@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <ballast/backends.hpp>
+#include <ballast/thread_plan.hpp>
 #include <fstream>
 #include <thread>
 
@@ -29,8 +30,8 @@ finding_line processor() {
   const instruction_set widest = cpu::supported_instruction_sets().back();
   const bool wide = widest == instruction_set::avx512;
   return {"processor", wide,
-          fmt::format("{} cores, optimizer kernels: {}", std::thread::hardware_concurrency(),
-                      cpu::name_of(widest)),
+          fmt::format("{} cores, optimizer kernels: {}, {}", std::thread::hardware_concurrency(),
+                      cpu::name_of(widest), plan_threads(0, find_numa_nodes()).description()),
           wide ? "" : "nothing to do: results are the same, the update is slower"};
 }
 
@@ -42,7 +43,7 @@ finding_line memory() {
 }
 
 finding_line huge_pages() {
-  const auto region = make_backends()->make_host_region(8_MiB);
+  const auto region = make_backends()->make_host_region(8_MiB, {}, {});
   const std::string backing = region ? (*region)->backing() : region.error().message;
   const bool good = backing == "2 MiB pages";
   return {"2 MiB pages", good,

@@ -11,8 +11,9 @@ result<std::unique_ptr<device>> damaging_backends::make_device(const engine_conf
   return real_->make_device(config, capacity);
 }
 
-result<std::unique_ptr<memory_region>> damaging_backends::make_host_region(bytes size) {
-  return real_->make_host_region(size);
+result<std::unique_ptr<memory_region>> damaging_backends::make_host_region(
+    bytes size, std::span<const bytes> parts, const first_touch& by) {
+  return real_->make_host_region(size, parts, by);
 }
 
 result<std::unique_ptr<store>> damaging_backends::make_store(const engine_config& config,

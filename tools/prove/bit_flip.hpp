@@ -15,7 +15,8 @@ class damaging_backends final : public backends {
   damaging_backends();
 
   result<std::unique_ptr<device>> make_device(const engine_config& config, bytes capacity) override;
-  result<std::unique_ptr<memory_region>> make_host_region(bytes size) override;
+  result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes> parts,
+                                                          const first_touch& by) override;
   result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
                                             std::uint32_t slices,
                                             std::span<std::byte> arena) override;
