@@ -57,12 +57,17 @@ inline void scatter_bits(buffer& array, std::size_t element_bytes, std::uint64_t
   }
 }
 
-inline buffer awkward_gradient(dtype type, std::size_t count) {
+/// What a state is made of: values that training sees, or wild ones among them.
+enum class state_values : std::uint8_t { tame, wild };
+
+inline buffer gradient_of(dtype type, std::size_t count, state_values values) {
   buffer made(count * size_of(type).value);
   std::vector<double> sums((count + 4095) / 4096);
   std::uint32_t findings = 0;
   cpu::reference::encode_gradient(awkward_floats(count, 4, 0), type, made.data(), sums, findings);
-  scatter_bits(made, size_of(type).value, 8);
+  if (values == state_values::wild) {
+    scatter_bits(made, size_of(type).value, 8);
+  }
   return made;
 }
 
@@ -72,23 +77,45 @@ inline constexpr std::array<std::byte * state_view::*, 6> state_arrays = {
 inline constexpr std::array<const char*, 6> state_array_names = {
     "weights", "residual", "momentum", "variance", "momentum_scale", "variance_scale"};
 
+/// The sizes of an element in state_arrays, and of a group's scale.
+inline std::array<array_width, 6> state_widths(encoding stored, optimizer with) {
+  const state_layout layout = layout_of(stored, with);
+  return {array_width{size_of(layout.weights), {0}},
+          layout.residual,
+          layout.momentum,
+          layout.variance,
+          layout.momentum_scale,
+          layout.variance_scale};
+}
+
 /// Owner of a run's arrays in host memory; those that do not exist are empty.
-struct awkward_state {
-  awkward_state(encoding stored, optimizer with, dtype gradient_type, std::size_t count)
-      : gradient(awkward_gradient(gradient_type, count)) {
-    const state_layout layout = layout_of(stored, with);
-    const std::array<array_width, 6> widths = {array_width{size_of(layout.weights), {0}},
-                                               layout.residual,
-                                               layout.momentum,
-                                               layout.variance,
-                                               layout.momentum_scale,
-                                               layout.variance_scale};
+class awkward_state {
+ public:
+  awkward_state(encoding stored, optimizer with, dtype gradient_type, std::size_t count,
+                state_values values = state_values::wild)
+      : gradient(gradient_of(gradient_type, count, values)) {
+    const auto widths = state_widths(stored, with);
     view.count = {count};
     for (std::size_t part = 0; part < widths.size(); ++part) {
       arrays[part].resize(widths[part].of({count}).value);
       view.*state_arrays[part] = arrays[part].empty() ? nullptr : arrays[part].data();
     }
     view.gradient = gradient.data();
+    encode(stored);
+    if (values == state_values::wild) {
+      scatter(widths);
+    }
+  }
+  awkward_state(const awkward_state&) = delete;
+  awkward_state& operator=(const awkward_state&) = delete;
+
+  std::array<buffer, 6> arrays;
+  buffer gradient;
+  state_view view;
+
+ private:
+  void encode(encoding stored) {
+    const std::size_t count = view.count.value;
     std::uint32_t findings = 0;
     cpu::reference::encode_master(stored, awkward_floats(count, 1, 0), view, findings);
     cpu::reference::encode_moment(stored, state_part::momentum, awkward_floats(count, 2, 0), view);
@@ -99,10 +126,13 @@ struct awkward_state {
       }
       cpu::reference::encode_moment(stored, state_part::variance, variance, view);
     }
-    for (std::size_t part = 0; part < 4; ++part) {  // not the scales: no update writes every one
+  }
+
+  void scatter(const std::array<array_width, 6>& widths) {
+    for (std::size_t part = 0; part < 4; ++part) {
       scatter_bits(arrays[part], widths[part].element.value, 20 + part);
     }
-    // A group of its own for a scale that is not a number, and for one that codes cannot have.
+    // Now and then a scale that is not a number, or one that no update writes.
     for (std::size_t part = 4; part < widths.size(); ++part) {
       for (std::size_t group = 5; group * sizeof(float) < arrays[part].size(); group += 12) {
         const float scale = group % 24 == 5 ? std::numeric_limits<float>::quiet_NaN() : 1e38F;
@@ -110,12 +140,6 @@ struct awkward_state {
       }
     }
   }
-  awkward_state(const awkward_state&) = delete;
-  awkward_state& operator=(const awkward_state&) = delete;
-
-  std::array<buffer, 6> arrays;
-  buffer gradient;
-  state_view view;
 };
 
 }  // namespace ballast::gpu
