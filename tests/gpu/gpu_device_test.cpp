@@ -1,7 +1,5 @@
 // Does a real GPU's device pass what every device promises, and does its state by value equal the
 // CPU's?
-#include <numeric>
-
 #include "cpu/update_backend.hpp"
 #include "gpu/cuda_device.hpp"
 #include "tests/conformance/device_conformance.hpp"

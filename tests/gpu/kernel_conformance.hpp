@@ -208,7 +208,9 @@ TEST_P(gradient_conformance, widens_and_unscales) {
   }
 }
 
-TEST_F(kernel_conformance, accumulates_as_the_reference) {
+class GpuAccumulation : public kernel_conformance {};
+
+TEST_F(GpuAccumulation, equals_the_reference) {
   for (const std::size_t count : sizes_under_test()) {
     std::vector<float> into = awkward_floats(count, 6, 64);
     const std::vector<float> from = awkward_floats(count, 7, 64);
