@@ -97,9 +97,10 @@ __global__ void __launch_bounds__(block_threads)
     const arithmetic::short_split_master halves = arithmetic::short_split(master);
     codes.weights.at[k] = halves.weight;
     codes.residual.at[k] = halves.residual;
-    codes.momentum.at[k] = arithmetic::momentum_code(after[k].state.momentum, of_momentum.inverse,
-                                                     (word >> 8) & 0xFFFu);
-    codes.variance.at[k] = arithmetic::root_code(after[k].root, of_root.inverse, word >> 20);
+    const std::uint32_t round = arithmetic::code_noise(word);
+    codes.momentum.at[k] =
+        arithmetic::momentum_code(after[k].state.momentum, of_momentum.inverse, round);
+    codes.variance.at[k] = arithmetic::root_code(after[k].root, of_root.inverse, round);
     overflow = overflow || (k < here.count && arithmetic::overflows_weight(master));
   }
   if (overflow) {

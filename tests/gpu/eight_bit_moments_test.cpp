@@ -11,8 +11,9 @@
 namespace ballast::arithmetic {
 namespace {
 
+/// Noise spread evenly over its range.
 constexpr std::uint32_t noises = 0x1000;
-constexpr std::uint32_t to_nearest = 0x800;
+constexpr std::uint32_t noise_stride = (1u << code_fraction_bits) / noises;
 
 TEST(GpuEightBitMoments, AMomentumIsWithinOneCodeAndOnAverageItself) {
   std::mt19937_64 random(3);
@@ -21,11 +22,12 @@ TEST(GpuEightBitMoments, AMomentumIsWithinOneCodeAndOnAverageItself) {
     const code_scale by = scale_of(largest, momentum_codes);
     for (int i = 0; i < 50; ++i) {
       const float value = largest * uniform(random);
-      const float nearest = momentum_of(momentum_code(value, by.inverse, to_nearest), by.scale);
+      const float nearest = momentum_of(momentum_code(value, by.inverse, half_a_code), by.scale);
       ASSERT_LE(std::abs(nearest - value), 0.501F * by.scale) << value << " of " << largest;
       double sum = 0;
       for (std::uint32_t noise = 0; noise < noises; ++noise) {
-        const float seen = momentum_of(momentum_code(value, by.inverse, noise), by.scale);
+        const float seen =
+            momentum_of(momentum_code(value, by.inverse, noise * noise_stride), by.scale);
         ASSERT_LE(std::abs(seen - value), 1.001F * by.scale) << value << " of " << largest;
         sum += double{seen};
       }
@@ -34,13 +36,24 @@ TEST(GpuEightBitMoments, AMomentumIsWithinOneCodeAndOnAverageItself) {
   }
 }
 
-TEST(GpuEightBitMoments, CodesAreSymmetricAndEndAtTheLargest) {
-  const code_scale by = scale_of(0.3F, momentum_codes);
-  for (std::uint32_t noise = 0; noise < noises; ++noise) {
-    const std::int8_t code = momentum_code(0.3F, by.inverse, noise);
-    ASSERT_GE(code, 126);
-    ASSERT_EQ(momentum_code(-0.3F, by.inverse, noise), -code);
-    ASSERT_GE(root_code(0.3F, scale_of(0.3F, root_codes).inverse, noise), 254);
+// The scale's own rounding must not lift the largest value past the last code.
+TEST(GpuEightBitMoments, CodesEndAtTheLargest) {
+  std::mt19937_64 random(4);
+  constexpr std::uint32_t last_noise = (1u << code_fraction_bits) - 1;
+  for (int i = 0; i < 100'000; ++i) {
+    const auto exponent = static_cast<std::uint32_t>(random() % 216) + 38;
+    const float largest = float_of(exponent << 23 | static_cast<std::uint32_t>(random() >> 41));
+    const float momentum = scale_of(largest, momentum_codes).inverse;
+    const float root = scale_of(largest, root_codes).inverse;
+    for (const std::uint32_t noise : {0u, half_a_code, last_noise}) {
+      ASSERT_GE(momentum_code(largest, momentum, noise), 126) << largest;
+      ASSERT_LE(momentum_code(-largest, momentum, noise), -126) << largest;
+      ASSERT_GE(momentum_code(-largest, momentum, noise), -127) << largest;
+      ASSERT_GE(root_code(largest, root, noise), 254) << largest;
+    }
+    ASSERT_EQ(momentum_code(largest, momentum, half_a_code), 127) << largest;
+    ASSERT_EQ(momentum_code(-largest, momentum, half_a_code), -127) << largest;
+    ASSERT_EQ(root_code(largest, root, half_a_code), 255) << largest;
   }
 }
 
@@ -48,7 +61,7 @@ TEST(GpuEightBitMoments, EveryRootKeepsACode) {
   const code_scale by = scale_of(1.0F, root_codes);
   EXPECT_EQ(root_code(1e-30F, by.inverse, 0), 1);
   EXPECT_EQ(root_code(std::numeric_limits<float>::denorm_min(), by.inverse, 0), 1);
-  EXPECT_EQ(root_code(0.0F, by.inverse, 0xFFF), 1);
+  EXPECT_EQ(root_code(0.0F, by.inverse, half_a_code), 1);
   EXPECT_GT(variance_of(1, by.scale), 0.0F);
 }
 
@@ -65,7 +78,7 @@ TEST(GpuEightBitMoments, AVarianceIsTheSquareOfItsRoot) {
 TEST(GpuEightBitMoments, WhatHasNoScaleIsZeroOrNaN) {
   const code_scale tiny = scale_of(std::nextafter(least_coded, 0.0F), momentum_codes);
   EXPECT_EQ(tiny.scale, 0.0F);
-  EXPECT_EQ(momentum_code(1e-37F, tiny.inverse, 0xFFF), 0);
+  EXPECT_EQ(momentum_code(1e-37F, tiny.inverse, half_a_code), 0);
   EXPECT_TRUE(std::isfinite(scale_of(least_coded, root_codes).inverse));
   for (const float largest :
        {std::numeric_limits<float>::infinity(), float_of(0x7FFFFFFFu), float_of(0x7F800001u)}) {

@@ -68,10 +68,10 @@ BALLAST_ELEMENT void results_of(const element_inputs& in, element_results& out) 
   const code_scale by = scale_of(magnitude, momentum_codes);
   to.put(by.scale);
   to.put(by.inverse);
-  const std::int8_t code = momentum_code(in.before.momentum, by.inverse, in.noise & 0xFFFu);
+  const std::int8_t code = momentum_code(in.before.momentum, by.inverse, code_noise(in.noise));
   to.put(static_cast<std::uint32_t>(code));
   to.put(momentum_of(code, by.scale));
-  to.put(std::uint32_t{root_code(magnitude, by.inverse, in.noise >> 20)});
+  to.put(std::uint32_t{root_code(magnitude, by.inverse, code_noise(in.noise))});
   to.put(variance_of(static_cast<std::uint8_t>(in.noise), by.scale));
 }
 
