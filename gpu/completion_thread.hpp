@@ -1,6 +1,6 @@
-// The one thread of a device that waits for its transfers and tells who wanted to know. It sleeps on
-// the oldest transfer's event, so transfers are heard in the order of their submission, over both
-// links; what runs on the GPU never waits for it.
+// The one thread of a device that waits for its transfers and tells who wanted to know. It sleeps
+// on the oldest transfer's event, so transfers are heard in the order of their submission, over
+// both links; what runs on the GPU never waits for it.
 //
 // It owns the thread and the queue, which is bounded by what the links' users keep in flight.
 // Destroying it first completes what is queued.

@@ -16,8 +16,8 @@ namespace ballast::gpu {
 /// Threads: any, on disjoint views
 class device_updates final : public update_backend {
  public:
-  /// `host` serves encode_* and decode_*, which may not be called without one; `setup` is where they
-  /// copy. All but `host` outlive it.
+  /// `host` serves encode_* and decode_*, which may not be called without one; `setup` is where
+  /// they copy. All but `host` outlive it.
   device_updates(runtime& calls, const stream& setup, sticky_failure& failures,
                  std::unique_ptr<update_backend> host);
 

@@ -1,5 +1,5 @@
-// The gradient pass: rounding, sums of squares in the order that every backend keeps, and the finite
-// check; and the plain passes beside it: widening, accumulation.
+// The gradient pass: rounding, sums of squares in the order that every backend keeps, and the
+// finite check; and the plain passes beside it: widening, accumulation.
 #include <ballast/assert.hpp>
 #include <ballast/rounding.hpp>
 

@@ -1,5 +1,5 @@
-// The arrays of a run of device state, copied to host memory and back: for reading and writing state
-// by value, off the path of a step.
+// The arrays of a run of device state, copied to host memory and back: for reading and writing
+// state by value, off the path of a step.
 #pragma once
 
 #include <vector>

@@ -131,7 +131,7 @@ class bench {
     return seconds;
   }
 
-  // One direction each way: by the link under test, as one plain copy, and as plain copies of 64 MiB.
+  // Up, down or both: by the links under test, as one plain copy, and as plain copies of 64 MiB.
 
   void through_links(const piece_pair* up, const piece_pair* down) {
     std::vector<ticket> hops;

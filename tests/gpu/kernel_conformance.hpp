@@ -26,8 +26,8 @@ std::shared_ptr<runtime> runtime_under_test();
 /// Element counts of the runs.
 std::vector<std::size_t> sizes_under_test();
 
-/// Bytes of host memory, copied to device memory that begins `misalignment` bytes past a multiple of
-/// 256, between guards that nobody may write.
+/// Bytes of host memory, copied to device memory that begins `misalignment` bytes past a multiple
+/// of 256, between guards that nobody may write.
 class device_piece {
  public:
   device_piece(runtime& calls, stream_ref stream, const buffer& content, std::size_t misalignment)

@@ -1,5 +1,5 @@
-// Does the suite of the kernels hold for the CPU's own, behind the recorded runtime? That shows that
-// the suite is right, where there is no GPU to run it on.
+// Does the suite of the kernels hold for the CPU's own, behind the recorded runtime? That shows
+// that the suite is right, where there is no GPU to run it on.
 #include "cpu/update_backend.hpp"
 #include "tests/gpu/kernel_conformance.hpp"
 #include "tests/gpu/recording_runtime.hpp"

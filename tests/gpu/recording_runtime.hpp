@@ -1,7 +1,7 @@
-// A GPU of plain memory behind the seam of the gpu room: it records every call in order, and does the
-// work of a stream as late as it may: when a host thread waits for it, or when a stream that is
-// waited for is ordered after it. So an order that is not stated by events is not kept, and shows as
-// wrong data.
+// A GPU of plain memory behind the seam of the gpu room: it records every call in order, and does
+// the work of a stream as late as it may: when a host thread waits for it, or when a stream that is
+// waited for is ordered after it. So an order that is not stated by events is not kept, and shows
+// as wrong data.
 //
 // hold() stops host threads that wait, so that a test can enqueue a whole step, and then
 // run_last_first() does the work in the order that a missing event least expects.
