@@ -1,8 +1,8 @@
-#include "gpu/cuda_device.hpp"
+#include "gpu/cuda_runtime.hpp"
 
 namespace ballast::gpu {
 
-result<std::unique_ptr<device>> make_cuda_device(bytes) {
+result<std::shared_ptr<runtime>> make_cuda_runtime() {
   return failure{
       errc::unsupported,
       "this build has no CUDA device: configure with -DBALLAST_CUDA=ON (preset cuda), or "

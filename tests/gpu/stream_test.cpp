@@ -5,31 +5,40 @@
 
 #include <vector>
 
-#include "gpu/errors.hpp"
+#include "gpu/cuda_runtime.hpp"
 
 namespace ballast::gpu {
 namespace {
 
-TEST(Stream, AnEventOrdersOneStreamAfterAnother) {
-  auto first = stream::make(stream_role::upload);
-  auto second = stream::make(stream_role::download);
-  auto between = event::make();
+TEST(GpuStream, AnEventOrdersOneStreamAfterAnother) {
+  const auto calls = std::move(make_cuda_runtime().value());
+  const auto first = stream::make(*calls, stream_role::upload);
+  const auto second = stream::make(*calls, stream_role::download);
+  auto between = event::make(*calls);
   ASSERT_TRUE(first && second && between);
 
   const std::size_t size = std::size_t{64} << 20;
-  void* memory = nullptr;
-  ASSERT_TRUE(checked(cudaMalloc(&memory, size), "allocating"));
-  ASSERT_TRUE(checked(cudaMemset(memory, 0, size), "clearing"));
-  std::vector<unsigned char> seen(size);
-  ASSERT_TRUE(checked(cudaMemsetAsync(memory, 7, size, handle_of(first->view())), "filling"));
+  const std::span memory(calls->allocate({size}).value(), size);
+  const std::vector<std::byte> sevens(size, std::byte{7});
+  std::vector<std::byte> seen(size);
+  ASSERT_TRUE(calls->fill_zero(memory, first->view()));
+  ASSERT_TRUE(calls->upload(memory, sevens, first->view()));
   ASSERT_TRUE(between->record(first->view()));
   ASSERT_TRUE(between->order(second->view()));
-  ASSERT_TRUE(checked(
-      cudaMemcpyAsync(seen.data(), memory, size, cudaMemcpyDeviceToHost, handle_of(second->view())),
-      "copying"));
+  ASSERT_TRUE(calls->download(seen, memory, second->view()));
   ASSERT_TRUE(second->wait());
-  EXPECT_EQ(seen, std::vector<unsigned char>(size, 7));
-  EXPECT_TRUE(checked(cudaFree(memory), "freeing"));
+  EXPECT_EQ(seen, sevens);
+  calls->free(memory.data());
+}
+
+TEST(GpuStream, AnEventHasHappenedOnceItWasWaitedFor) {
+  const auto calls = std::move(make_cuda_runtime().value());
+  const auto only = stream::make(*calls, stream_role::compute);
+  const event_ref point = calls->make_event().value();
+  ASSERT_TRUE(calls->record(point, only->view()));
+  ASSERT_TRUE(calls->wait(point));
+  EXPECT_TRUE(calls->query(point).value());
+  calls->end_event(point);
 }
 
 }  // namespace
