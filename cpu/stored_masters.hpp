@@ -44,7 +44,7 @@ inline bool store_master(encoding stored, const state_view& view, std::size_t at
       const arithmetic::short_split_master halves = arithmetic::short_split(rounded);
       store(view.weights, at, halves.weight);
       store(view.residual, at, halves.residual);
-      return arithmetic::overflows_weight(rounded);
+      return arithmetic::overflows_short_weight(master);
     }
   }
   return false;

@@ -16,7 +16,11 @@ class machine_backends final : public backends {
   result<std::unique_ptr<device>> make_device(const engine_config& config,
                                               bytes capacity) override {
     if (config.device == device_kind::cuda) {
-      return gpu::make_cuda_device(capacity);
+      auto state_by_value = cpu::make_update_backend(config.isa);
+      if (!state_by_value) {
+        return state_by_value.error();
+      }
+      return gpu::make_cuda_device(capacity, *std::move(state_by_value));
     }
     return cpu::make_host_device(capacity, config.isa);
   }

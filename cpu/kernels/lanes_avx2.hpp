@@ -33,6 +33,7 @@ struct avx2_lanes {
   static __m256i raw(words value) { return reinterpret_cast<__m256i>(value); }
   static words count() { return words{0, 1, 2, 3, 4, 5, 6, 7}; }
   static words larger(words a, words b) { return (words)_mm256_max_epu32(raw(a), raw(b)); }
+  static words smaller(words a, words b) { return (words)_mm256_min_epu32(raw(a), raw(b)); }
   static std::uint32_t largest(words values) {
     std::uint32_t found = 0;
     for (std::size_t i = 0; i < width; ++i) found = values[i] > found ? values[i] : found;
@@ -135,9 +136,6 @@ struct avx2_lanes {
     _mm_storeu_si128(
         reinterpret_cast<__m128i_u*>(to),
         _mm_packus_epi16(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1)));
-  }
-  static halves without_low_bytes(halves values) {
-    return _mm256_and_si256(values, _mm256_set1_epi16(static_cast<short>(0xFF00)));
   }
   /// The low 8 bits of each word.
   static void store_bytes(std::byte* to, words first, words second) {

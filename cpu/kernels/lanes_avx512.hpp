@@ -59,6 +59,7 @@ struct avx512_lanes {
   static __m512i raw(words value) { return reinterpret_cast<__m512i>(value); }
   static words count() { return words{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
   static words larger(words a, words b) { return (words)_mm512_max_epu32(raw(a), raw(b)); }
+  static words smaller(words a, words b) { return (words)_mm512_min_epu32(raw(a), raw(b)); }
   static std::uint32_t largest(words values) { return _mm512_reduce_max_epu32(raw(values)); }
   template <int Bits>
   static words shifted_signed(words value) {
@@ -157,9 +158,6 @@ struct avx512_lanes {
   static void store_high_bytes(std::byte* to, halves values) {
     _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to),
                         _mm512_cvtepi16_epi8(_mm512_srli_epi16(values, 8)));
-  }
-  static halves without_low_bytes(halves values) {
-    return _mm512_and_si512(values, _mm512_set1_epi16(static_cast<short>(0xFF00)));
   }
   /// The low 8 bits of each word.
   static void store_bytes(std::byte* to, words first, words second) {

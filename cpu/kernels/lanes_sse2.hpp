@@ -30,6 +30,7 @@ struct sse2_lanes {
   static __m128i raw(words value) { return reinterpret_cast<__m128i>(value); }
   static words count() { return words{0, 1, 2, 3}; }
   static words larger(words a, words b) { return a > b ? a : b; }
+  static words smaller(words a, words b) { return a < b ? a : b; }
   static std::uint32_t largest(words values) {
     std::uint32_t found = 0;
     for (std::size_t i = 0; i < width; ++i) found = values[i] > found ? values[i] : found;
@@ -150,9 +151,6 @@ struct sse2_lanes {
   static void store_high_bytes(std::byte* to, halves values) {
     const __m128i high = _mm_srli_epi16(values, 8);
     _mm_storel_epi64(reinterpret_cast<__m128i_u*>(to), _mm_packus_epi16(high, high));
-  }
-  static halves without_low_bytes(halves values) {
-    return _mm_and_si128(values, _mm_set1_epi16(static_cast<short>(0xFF00)));
   }
   /// The low 8 bits of each word.
   static void store_bytes(std::byte* to, words first, words second) {

@@ -11,6 +11,22 @@ struct master_bytes {
   std::size_t weights, residual;
 };
 
+/// Notes finite values of a magnitude from the bits `Least` on: those of all values, counted from
+/// there, wrap below the smallest and pass infinity's above.
+template <class Lanes, std::uint32_t Least>
+struct finite_above {
+  using words = typename Lanes::words;
+
+  [[gnu::always_inline]] void note(typename Lanes::real value) {
+    smallest = Lanes::smaller(smallest, (Lanes::bits(value) & 0x7FFFFFFFu) - Least);
+  }
+  [[gnu::always_inline]] bool found() const {
+    return Lanes::any_word((words)(smallest < 0x7F800000u - Least));
+  }
+
+  words smallest = words{} - 1u;
+};
+
 template <class Lanes>
 struct fp32_master {
   using real = typename Lanes::real;
@@ -79,8 +95,8 @@ struct fp16_master {
   [[gnu::always_inline]] void store(std::size_t i, real first, real second, const words (&)[2]) {
     first.store_unaligned(master + i);
     second.store_unaligned(master + i + Lanes::width);
-    note_overflow(first);
-    note_overflow(second);
+    overflow.note(first);
+    overflow.note(second);
     const auto halves = Lanes::narrow_f16(first, second);
     if (stream) {
       Lanes::stream_halves(weights + 2 * i, halves);
@@ -90,18 +106,14 @@ struct fp16_master {
   }
   [[gnu::always_inline]] bool overflowed() const {
     Lanes::end_streams();
-    return Lanes::any_word(overflow);
-  }
-  [[gnu::always_inline]] void note_overflow(real value) {
-    const words magnitude = Lanes::bits(value) & 0x7FFFFFFFu;
-    // From 65520 on, which is half way from the largest f16 to the next.
-    overflow |= static_cast<words>((magnitude >= 0x477FF000u) & (magnitude < 0x7F800000u));
+    return overflow.found();
   }
 
   std::byte* weights;
   float* master;
   bool stream;
-  words overflow{};
+  // From 65520 on, which is half way from the largest f16 to the next.
+  finite_above<Lanes, 0x477FF000> overflow;
 };
 
 /// `int8`: a bf16 weight and the next 8 bits, rounded up or down by the lowest 8 bits of noise.
@@ -117,22 +129,23 @@ struct short_split_masters {
   [[gnu::always_inline]] void load(std::size_t i, real (&p)[2]) const {
     Lanes::join(Lanes::load_halves(weights + 2 * i), Lanes::load_high_bytes(residual + i), p);
   }
-  /// The noise may stay in the lowest 8 bits: what is stored, and the overflow, are above them.
+  /// The noise may stay in the lowest 8 bits: what is stored is above them.
   [[gnu::always_inline]] void store(std::size_t i, real first, real second,
                                     const words (&noise)[2]) {
+    overflow.note(first);
+    overflow.note(second);
     const real a = Lanes::real_of(Lanes::bits(first) + (noise[0] & 0xFFu));
     const real b = Lanes::real_of(Lanes::bits(second) + (noise[1] & 0xFFu));
     const auto low = Lanes::low_halves(a, b);
     const auto high = Lanes::round_halves(a, b, low);
-    Lanes::note_weight_overflow(overflow, high, Lanes::without_low_bytes(low));
     Lanes::store_halves(weights + 2 * i, high);
     Lanes::store_high_bytes(residual + i, low);
   }
-  [[gnu::always_inline]] bool overflowed() const { return Lanes::any(overflow); }
+  [[gnu::always_inline]] bool overflowed() const { return overflow.found(); }
 
   std::byte* weights;
   std::byte* residual;
-  typename Lanes::flags overflow{};
+  finite_above<Lanes, 0x7F7F7F00> overflow;  ///< arithmetic::overflows_short_weight
 };
 
 }  // namespace ballast::cpu

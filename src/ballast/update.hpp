@@ -62,7 +62,8 @@ class update_backend {
 
   /// Rounds an fp32 gradient to the compute type and takes its block sums of squares.
   ///
-  /// Shapes:  source[n] f32; target[n] of `type`, may be the same memory; sums[ceil(n / 4096)] f64
+  /// Shapes:  source[n] f32; target[n] of `type`, may be the same memory (on a GPU, whose threads
+  ///          do not go in order, for f32 only); sums[ceil(n / 4096)] f64
   /// Why:     the sum is of the rounded values, widened to double, in the order README fixes:
   ///          inside a block element i goes to lane i mod 16, lanes are folded pairwise
   virtual void encode_gradient(std::span<const float> source, dtype type, std::byte* target,

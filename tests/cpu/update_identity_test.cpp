@@ -1,6 +1,6 @@
 // Do the kernels of every instruction set equal the scalar reference, bit for bit? Every optimizer
 // and encoding, at odd sizes and alignments, in tiles and threads, over 50 steps, with gradients
-// that are subnormal, infinite and NaN. Around a million elements: update_identity_slow_test.cpp.
+// that are subnormal, infinite and NaN. Every head of the larger sizes, and a million elements: update_identity_slow_test.cpp.
 #include <gtest/gtest.h>
 #include <xmmintrin.h>
 
@@ -53,11 +53,14 @@ class update_identity : public ::testing::TestWithParam<identity_case> {
 };
 
 TEST_P(update_identity, holds_for_50_steps_at_every_small_size_and_head) {
-  for (const std::size_t count : {0, 1, 15, 16, 17, 127, 128, 129, 4095, 4096, 4097}) {
+  for (const std::size_t count : {0, 1, 15, 16, 17, 127, 128, 129}) {
     for (const std::size_t head : {0, 1, 7}) {
       compare({stored_, with_, compute_type(stored_), count, head}, 50);
     }
   }
+  compare({stored_, with_, compute_type(stored_), 4095, 7}, 50);
+  compare({stored_, with_, compute_type(stored_), 4096, 0}, 50);
+  compare({stored_, with_, compute_type(stored_), 4097, 1}, 50);
 }
 
 TEST_P(update_identity, holds_for_every_type_of_gradient) {
@@ -70,7 +73,7 @@ TEST_P(update_identity, holds_for_every_type_of_gradient) {
 
 TEST_P(update_identity, holds_in_a_process_that_flushes_subnormals) {
   const fast_math_mode mode;
-  compare({stored_, with_, compute_type(stored_), 4097, 1}, 50);
+  compare({stored_, with_, compute_type(stored_), 1025, 1}, 50);
   EXPECT_EQ(_mm_getcsr() & flush_to_zero_and_denormals_are_zero,
             flush_to_zero_and_denormals_are_zero)
       << "the caller's mode is restored";
@@ -102,7 +105,7 @@ TEST_P(update_identity, stores_every_nan_as_the_canonical_one) {
 
 TEST_P(update_identity, finds_a_weight_that_the_compute_type_does_not_hold) {
   const bool half = stored_ == encoding::fp16;
-  const std::uint32_t largest = half ? 0x477FEFFFu : 0x7F7F7F00u;
+  const std::uint32_t largest = half ? 0x477FEFFFu : 0x7F7F7E00u;
   const std::uint32_t too_large = half ? 0x477FF000u : 0x7F7F8000u;
   for (const std::size_t count : {1, 16, 35, 128, 129}) {
     for (const std::uint32_t bits :
