@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/bench/bench_command.hpp"
 #include "tools/command/subcommand.hpp"
 #include "tools/doctor/doctor_command.hpp"
 #include "tools/prove/prove_command.hpp"
@@ -18,6 +19,7 @@ using namespace ballast::tools;
 constexpr subcommand subcommands[] = {
     {"train", "trains a GPT-2 on text under the given budgets", train},
     {"prove", "runs the same steps resident and as placed and compares every bit", prove},
+    {"bench", "measures one thing beside its physical limit", bench},
     {"doctor", "says what this machine offers and what is degraded", doctor},
 };
 
