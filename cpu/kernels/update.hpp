@@ -66,7 +66,11 @@ template <class Lanes, class Rule, class Masters, class Moments>
     prefetch<Lanes, Masters::widths.residual>(state.residual, line);
     prefetch<Lanes, Moments::widths.element>(state.momentum, line);
     prefetch<Lanes, Rule::has_variance ? Moments::widths.element : 0>(state.variance, line);
-    prefetch<Lanes, 2>(state.gradient, line);
+    if (state.type == gradient_type::f32) {
+      prefetch<Lanes, 4>(state.gradient, line);
+    } else {
+      prefetch<Lanes, 2>(state.gradient, line);
+    }
 #pragma GCC unroll 2
     for (std::size_t i = line; i < line + line_elements; i += 2 * Lanes::width) {
       real g[2];

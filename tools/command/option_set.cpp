@@ -265,7 +265,7 @@ std::string option_set::help() const {
   line("--help", "prints this and stops", "");
   text +=
       "\nSizes take B, KiB, MiB, GiB, TiB (2^10) and KB, MB, GB, TB (10^3); bare K, M, G, T are "
-      "binary;\ncounts take Ki, Mi, Gi. Fractions are allowed: 1.5GiB.\n";
+      "binary;\ncounts take Ki, Mi, Gi or 1e8. Fractions are allowed: 1.5GiB.\n";
   return text;
 }
 

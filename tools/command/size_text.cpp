@@ -50,14 +50,31 @@ struct amount_kind {
   std::string_view example;
   std::string_view known;
   std::span<const unit> units;
+  bool exponents;  ///< 1e8 is one
 };
 
 constexpr amount_kind size_kind{"size", "1.5GiB", "B, KiB, MiB, GiB, TiB, KB, MB, GB, TB",
-                                size_units};
-constexpr amount_kind count_kind{"count", "1.5Mi", "Ki, Mi, Gi", count_units};
+                                size_units, false};
+constexpr amount_kind count_kind{"count", "1.5Mi", "Ki, Mi, Gi, or 1e8", count_units, true};
 
 failure refused(std::string_view text, const amount_kind& kind, std::string_view why) {
   return {errc::invalid_argument, fmt::format("'{}' is not a {}: {}", text, kind.noun, why)};
+}
+
+/// 10^n of an "en" with n up to 12, as in 1e8; counts are often written so.
+std::optional<std::uint64_t> power_of_ten(std::string_view text) {
+  unsigned exponent = 0;
+  const bool marked = text.starts_with('e') || text.starts_with('E');
+  const char* const end = text.data() + text.size();
+  if (!marked || std::from_chars(text.data() + 1, end, exponent).ptr != end || text.size() == 1 ||
+      exponent > 12) {
+    return std::nullopt;
+  }
+  std::uint64_t power = 1;
+  for (; exponent > 0; --exponent) {
+    power *= 10;
+  }
+  return power;
 }
 
 std::string_view digits_at(std::string_view text) {
@@ -102,13 +119,17 @@ result<std::uint64_t> parse_amount(std::string_view text, const amount_kind& kin
   if (rest.starts_with(' ')) {
     rest.remove_prefix(1);
   }
+  std::optional<std::uint64_t> scale = kind.exponents ? power_of_ten(rest) : std::nullopt;
   const auto named = std::find_if(kind.units.begin(), kind.units.end(), [&](const unit& known) {
     return same_letters(known.name, rest);
   });
-  if (named == kind.units.end()) {
+  if (!scale && named != kind.units.end()) {
+    scale = named->size;
+  }
+  if (!scale) {
     return refused(text, kind, fmt::format("unknown unit '{}', use {}", rest, kind.known));
   }
-  const auto amount = scaled(whole, fraction, named->size);
+  const auto amount = scaled(whole, fraction, *scale);
   if (!amount) {
     return refused(text, kind, "it is beyond 64 bits");
   }

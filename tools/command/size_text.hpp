@@ -15,7 +15,7 @@ namespace ballast::tools {
 /// Errors: invalid_argument in one line: no number, an unknown unit, negative, or beyond 64 bits
 result<bytes> parse_size(std::string_view text);
 
-/// "1.5Mi" -> 1572864 elements, to the nearest one. Errors as above
+/// "1.5Mi" -> 1572864 elements, to the nearest one; "1e8" up to e12. Errors as above
 result<elements> parse_count(std::string_view text);
 
 /// The shortest text that parse_size() turns back into the same bytes: "1.5GiB", "64MiB",

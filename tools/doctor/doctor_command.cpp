@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "tools/command/command_call.hpp"
 #include "tools/command/json_lines.hpp"
-#include "tools/command/option_parser.hpp"
 #include "tools/doctor/checks.hpp"
 
 namespace ballast::tools {
@@ -20,14 +20,9 @@ option_set doctor_options(doctor_settings& settings) {
 exit_code doctor(std::span<const std::string> arguments) {
   doctor_settings settings;
   const option_set options = doctor_options(settings);
-  const auto parsed = parse_options(options, arguments);
-  if (!parsed) {
-    fmt::print(stderr, "ballast doctor: {}\n", parsed.error().message);
-    return exit_code::usage;
-  }
-  if (parsed->help) {
-    fmt::print("{}", *parsed->help);
-    return exit_code::done;
+  const command_call call(options, arguments);
+  if (call.over()) {
+    return *call.over();
   }
   const auto lines = examine(settings.directory);
   if (settings.json.empty()) {
@@ -49,8 +44,7 @@ exit_code doctor(std::span<const std::string> arguments) {
   auto file = json_lines::open(settings.json);
   const status written = file ? file->write(document) : status(file.error());
   if (!written) {
-    fmt::print(stderr, "ballast doctor: {}\n", written.error().message);
-    return exit_code_of(written.error(), stage::set_up);
+    return call.fail(written.error(), stage::set_up);
   }
   return exit_code::done;
 }

@@ -5,24 +5,20 @@
 #include <optional>
 
 #include "cpu/update_backend.hpp"
+#include "tools/command/command_call.hpp"
 #include "tools/command/json_lines.hpp"
-#include "tools/command/option_parser.hpp"
 #include "tools/prove/verdict.hpp"
 
 namespace ballast::tools {
 namespace {
 
-exit_code fail(const failure& problem, stage when) {
-  fmt::print(stderr, "ballast prove: {}\n", problem.message);
-  return exit_code_of(problem, when);
-}
-
-exit_code conclude(const prove_settings& settings, const nlohmann::ordered_json& document,
-                   std::size_t identical, std::size_t different, std::size_t left_out) {
+exit_code conclude(const command_call& call, const prove_settings& settings,
+                   const nlohmann::ordered_json& document, std::size_t identical,
+                   std::size_t different, std::size_t left_out) {
   if (!settings.json.empty()) {
     auto file = json_lines::open(settings.json);
     if (const status written = file ? file->write(document) : status(file.error()); !written) {
-      return fail(written.error(), stage::running);
+      return call.fail(written.error(), stage::running);
     }
   }
   fmt::print("{}: {} arms identical, {} different, {} left out (this machine lacks them)\n",
@@ -38,22 +34,18 @@ exit_code conclude(const prove_settings& settings, const nlohmann::ordered_json&
 exit_code prove(std::span<const std::string> arguments) {
   prove_settings settings;
   const option_set options = prove_options(settings);
-  const auto parsed = parse_options(options, arguments);
-  if (!parsed) {
-    return fail(parsed.error(), stage::set_up);
-  }
-  if (parsed->help) {
-    fmt::print("{}", *parsed->help);
-    return exit_code::done;
+  const command_call call(options, arguments);
+  if (call.over()) {
+    return *call.over();
   }
   if (settings.flip != flip_target::none && settings.flip_step > settings.run.steps) {
-    return fail(
+    return call.fail(
         {errc::invalid_argument, "--flip-step lies behind the last step: nothing would be flipped"},
         stage::set_up);
   }
   const auto all = arms(settings);
   if (!all) {
-    return fail(all.error(), stage::set_up);
+    return call.fail(all.error(), stage::set_up);
   }
   nlohmann::ordered_json document{{"schema", "ballast.prove/1"}, {"settings", options.values()}};
   std::optional<reference_arm> expected;
@@ -71,7 +63,7 @@ exit_code prove(std::span<const std::string> arguments) {
     if (!expected || expected_compute != each.compute) {
       auto reference = run_reference(run);
       if (!reference) {
-        return fail(reference.error(), stage::set_up);
+        return call.fail(reference.error(), stage::set_up);
       }
       expected = *std::move(reference);
       expected_compute = each.compute;
@@ -83,13 +75,13 @@ exit_code prove(std::span<const std::string> arguments) {
         ++left_out;
         continue;
       }
-      return fail(found.error(), stage::running);
+      return call.fail(found.error(), stage::running);
     }
     fmt::print("{}\n", line(each, *found));
     document["arms"].push_back(row(each, *found));
     ++(found->identical() ? identical : different);
   }
-  return conclude(settings, document, identical, different, left_out);
+  return conclude(call, settings, document, identical, different, left_out);
 }
 
 }  // namespace ballast::tools

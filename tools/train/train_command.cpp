@@ -5,18 +5,13 @@
 
 #include <algorithm>
 
-#include "tools/command/option_parser.hpp"
+#include "tools/command/command_call.hpp"
 #include "tools/command/size_text.hpp"
 #include "tools/engine_settings.hpp"
 #include "tools/train/training_run.hpp"
 
 namespace ballast::tools {
 namespace {
-
-exit_code fail(const failure& problem, stage when) {
-  fmt::print(stderr, "ballast train: {}\n", problem.message);
-  return exit_code_of(problem, when);
-}
 
 bytes peak_resident_memory() {
   struct rusage used {};
@@ -39,41 +34,35 @@ exit_code train(std::span<const std::string> arguments) {
   const bool demo = std::ranges::find(arguments, "--demo") != arguments.end();
   train_settings settings = demo ? train_settings::for_demo() : train_settings();
   const option_set options = train_options(settings);
-  const auto parsed = parse_options(options, arguments);
-  if (!parsed) {
-    return fail(parsed.error(), stage::set_up);
-  }
-  if (parsed->help) {
-    fmt::print("{}", *parsed->help);
-    return exit_code::done;
+  const command_call call(options, arguments);
+  if (call.over()) {
+    return *call.over();
   }
   if (settings.demo && !demo) {
-    return fail(
+    return call.fail(
         {errc::invalid_argument, "demo is no key of a config: give --demo on the command line"},
         stage::set_up);
   }
   const auto run = training_run::prepare(settings);
   if (!run) {
-    return fail(run.error(), stage::set_up);
+    return call.fail(run.error(), stage::set_up);
   }
   std::optional<json_lines> log;
   if (!settings.log.empty()) {
     auto opened = json_lines::open(settings.log);
     if (!opened) {
-      return fail(opened.error(), stage::set_up);
+      return call.fail(opened.error(), stage::set_up);
     }
     log = *std::move(opened);
     if (auto written = log->write({{"schema", "ballast.train/1"}, {"settings", options.values()}});
         !written) {
-      return fail(written.error(), stage::set_up);
+      return call.fail(written.error(), stage::set_up);
     }
   }
-  for (const std::string& echo : parsed->echoes) {
-    fmt::print(stderr, "{}\n", echo);
-  }
+  call.echo_amounts();
   print_plan(**run);
   if (auto trained = (*run)->train(log ? &*log : nullptr); !trained) {
-    return fail(trained.error(), stage::running);
+    return call.fail(trained.error(), stage::running);
   }
   fmt::print("peak resident memory {}\n", rounded_size(peak_resident_memory()));
   return exit_code::done;

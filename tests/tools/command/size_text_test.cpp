@@ -96,6 +96,11 @@ TEST(CountText, CountsTakeKiMiGi) {
   EXPECT_EQ(parse_count("4096")->value, 4096u);
   EXPECT_EQ(parse_count("4K")->value, 4096u);
   EXPECT_EQ(parse_count("2Gi")->value, std::uint64_t{2} << 30);
+  EXPECT_EQ(parse_count("1e8")->value, 100'000'000u);
+  EXPECT_EQ(parse_count("2.5E3")->value, 2500u);
+  EXPECT_FALSE(parse_count("1e"));
+  EXPECT_FALSE(parse_count("1e13"));
+  EXPECT_FALSE(parse_size("1e8"));
   EXPECT_THAT(parse_count("4KiB").error().message, HasSubstr("unknown unit 'KiB', use Ki, Mi, Gi"));
   EXPECT_EQ(count_text({1 << 20}), "1Mi");
   EXPECT_EQ(count_text({1000}), "1000");

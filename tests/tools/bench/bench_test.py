@@ -1,0 +1,175 @@
+"""`ballast bench` as a user meets it: what it refuses, what it finds, the shape of its document.
+
+usage: bench_test.py BALLAST [unittest arguments]
+Needs only the standard library. Nothing asserts a time or a rate.
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BALLAST = sys.argv.pop(1) if len(sys.argv) > 1 else "ballast"
+
+# Not a multiple of a slice, a block or a vector.
+ODD = "50001"
+NUMBER = (int, float)
+# Of every result, as ballast.bench/1 has them.
+SHAPE = {"name": str, "params": dict, "unit": str, "median": NUMBER, "p05": NUMBER, "p95": NUMBER,
+         "n": int, "bytes": int, "limit": (dict, type(None)), "efficiency": (*NUMBER, type(None)),
+         "verified": bool}
+
+
+def bench(*arguments):
+    return subprocess.run([BALLAST, "bench", *arguments], capture_output=True, text=True, timeout=250,
+                          check=False)
+
+
+class Bench(unittest.TestCase):
+    def document(self, *arguments):
+        done = bench(*arguments, "--rounds", "1", "--json", "-")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        document = json.loads(done.stdout)
+        self.assertEqual(list(document), ["schema", "context", "results"])
+        self.assertEqual(document["schema"], "ballast.bench/1")
+        context = document["context"]
+        self.assertEqual(context["command"], "ballast bench " + arguments[0])
+        self.assertEqual(context["settings"]["rounds"], 1)
+        self.assertGreaterEqual(context["cores"], 1)
+        self.assertRegex(context["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        for result in document["results"]:
+            self.check(result)
+        self.assertTrue(document["results"])
+        return document["results"], done.stderr
+
+    def check(self, result):
+        for key, kind in SHAPE.items():
+            self.assertIsInstance(result[key], kind, key)
+        self.assertEqual(result["n"], 1)
+        self.assertTrue(result["verified"])
+        self.assertLessEqual(result["p05"], result["median"])
+        self.assertLessEqual(result["median"], result["p95"])
+        self.assertEqual(result["limit"] is None, result["efficiency"] is None)
+        if result["limit"] is not None:
+            self.assertEqual(list(result["limit"]), ["name", "value"])
+            self.assertGreater(result["limit"]["value"], 0)
+
+
+class Refused(Bench):
+    def refuse(self, code, pattern, *arguments):
+        done = bench(*arguments)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        self.assertRegex(done.stderr, pattern)
+        self.assertEqual(done.stdout, "")
+
+    def test_unknown_question(self):
+        self.refuse(2, "no question \"adma\"; did you mean 'adam'", "adma")
+
+    def test_no_question(self):
+        self.assertEqual(bench().returncode, 2)
+        self.assertIn("memory", bench("--help").stdout)
+
+    def test_words_that_are_none(self):
+        self.refuse(2, "--encodings.*'exat'.*mean 'exact'", "adam", "--encodings", "exat")
+        self.refuse(2, "--gradients", "adam", "--gradients", "f64")
+        self.refuse(2, "--optimizers.*mean 'adam", "adam", "--optimizers", "adamv")
+        self.refuse(2, "--isas", "adam", "--isas", "neon")
+        self.refuse(2, "--threads", "adam", "--threads", "0")
+        self.refuse(2, "--elements", "adam", "--elements", "1e8x")
+        self.refuse(2, "--elements", "adam", "--elements", "0")
+        self.refuse(2, "--sizes", "memory", "--sizes", "0")
+
+    def test_what_does_not_fit(self):
+        self.refuse(3, "--elements", "adam", "--elements", "1e6", "--elements", "1e12")
+        self.refuse(3, "--elements", "adam", "--elements", "1e12", "--against-passes")
+        self.refuse(3, "memory", "memory", "--sizes", "1TiB")
+
+    def test_a_gpu_that_is_not_there(self):
+        self.refuse(2, "(?i)cuda", "adam", "--device", "cuda")
+
+    def test_a_document_that_cannot_be_written(self):
+        self.refuse(2, "nowhere", "adam", "--elements", ODD, "--json", "nowhere/at/all.json")
+
+
+class Adam(Bench):
+    def test_every_kind_on_every_instruction_set(self):
+        with open("/proc/cpuinfo", encoding="ascii") as about:
+            words = about.read()
+        sets = ["sse2"] + [name for name, flag in (("avx2", "avx2"), ("avx512", "avx512dq"))
+                           if re.search(rf"\b{flag}\b", words)]
+        rows, _ = self.document(
+            "adam", "--elements", ODD, "--threads", "1,3", "--isas", ",".join(sets),
+            "--gradients", "f32,bf16,f16", "--optimizers", "adamw,adam,sgd")
+        self.assertEqual(len(rows), 5 * 3 * 3 * 2 * len(sets))
+        for row in rows:
+            self.assertEqual(row["name"], "update")
+            self.assertEqual(row["params"]["elements"], int(ODD))
+            self.assertAlmostEqual(row["bytes"] / int(ODD), row["bytes_per_parameter"])
+            self.assertIsNone(row["limit"])  # it stays in cache
+
+    def test_bytes_are_those_of_the_encodings(self):
+        rows, _ = self.document("adam", "--elements", "2Mi", "--threads", "1",
+                                "--encodings", "fp32,exact,fp16,bf16,int8")
+        self.assertEqual([row["bytes_per_parameter"] for row in rows], [26, 26, 28, 18, 12.125])
+
+    def test_beyond_the_cache_there_is_a_limit(self):
+        rows, table = self.document("adam", "--elements", "16Mi", "--threads", "2",
+                                    "--encodings", "exact", "--gradients", "f32")
+        self.assertEqual(len(rows), 1)
+        self.assertIsNotNone(rows[0]["limit"])
+        self.assertRegex(table, r"adamw exact f32 +16777216 +2 .* 28\.000")
+
+    def test_a_flipped_bit_is_noticed(self):
+        done = bench("adam", "--elements", ODD, "--flip")
+        self.assertEqual(done.returncode, 4)
+        self.assertRegex(done.stderr, "byte .* the reference's")
+
+    def test_the_document_goes_to_a_file(self):
+        with tempfile.TemporaryDirectory(dir=".") as folder:
+            file = pathlib.Path(folder) / "adam.json"
+            done = bench("adam", "--elements", ODD, "--rounds", "2", "--json", str(file))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("ns/param", done.stdout)
+            self.assertEqual(json.loads(file.read_text())["results"][0]["n"], 2)
+
+
+class Steps(Bench):
+    def test_both_arms_and_their_passes(self):
+        rows, _ = self.document("adam", "--against-passes", "--elements", "4000001", "--threads", "1,2")
+        arms = {(row["params"]["arm"], row["name"]): row for row in rows if row["params"].get("threads") == 2}
+        self.assertEqual(list(arms), [
+            ("fused", "step"), ("fused", "norm"), ("fused", "fused update"),
+            ("passes", "step"), ("passes", "norm"), ("passes", "widen gradient"), ("passes", "clip"),
+            ("passes", "fp32 update"), ("passes", "round weights"), ("both", "passes_over_fused")])
+        self.assertEqual(len(rows), 20)
+        for arm, width in (("fused", 28), ("passes", 50)):
+            step = arms[arm, "step"]
+            self.assertEqual(step["bytes_per_parameter"], width)
+            parts = [row for key, row in arms.items() if key[0] == arm and key[1] != "step"]
+            self.assertEqual(sum(row["bytes"] for row in parts), step["bytes"])
+            self.assertAlmostEqual(sum(row["seconds"] for row in parts), step["seconds"])
+        ratio = arms["both", "passes_over_fused"]
+        self.assertEqual(ratio["unit"], "ratio")
+        self.assertAlmostEqual(ratio["median"],
+                               arms["passes", "step"]["seconds"] / arms["fused", "step"]["seconds"])
+
+    def test_a_flipped_bit_is_noticed(self):
+        done = bench("adam", "--against-passes", "--elements", ODD, "--flip")
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("differ", done.stderr)
+
+
+class Memory(Bench):
+    def test_every_operation(self):
+        rows, _ = self.document("memory", "--sizes", "100KB,3MiB", "--threads", "1,2")
+        self.assertEqual(len(rows), 2 * 2 * 7)
+        self.assertEqual({row["name"] for row in rows}, {"read", "write", "copy", "triad"})
+        for row in rows:
+            self.assertEqual(row["bytes"] % row["params"]["size"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

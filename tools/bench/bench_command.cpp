@@ -1,0 +1,21 @@
+#include "tools/bench/bench_command.hpp"
+
+#include "tools/bench/adam_bench.hpp"
+#include "tools/bench/memory_bench.hpp"
+#include "tools/command/subcommand.hpp"
+
+namespace ballast::tools {
+namespace {
+
+constexpr subcommand questions[] = {
+    {"adam", "how far is the fused update from the memory traffic of the same bytes?", bench_adam},
+    {"memory", "how fast is memory, read, written, copied and added?", bench_memory},
+};
+
+}  // namespace
+
+exit_code bench(std::span<const std::string> arguments) {
+  return dispatch("ballast bench", "question", questions, arguments);
+}
+
+}  // namespace ballast::tools
