@@ -176,7 +176,11 @@ class Train(InFolder):
         run(*self.placed("--steps", "3", "--log", "log.json"), folder=self.folder)
         lines = [json.loads(l) for l in (self.folder / "log.json").read_text().splitlines()]
         self.assertEqual(lines[0]["schema"], "ballast.train/1")
-        self.assertEqual(lines[0]["settings"]["width"], 128)
+        settings = lines[0]["settings"]
+        self.assertEqual(settings["width"], 128)
+        self.assertEqual((settings["encoding"], settings["optimizer"]), ("exact", "adamw"))
+        self.assertEqual((settings["beta2"], settings["weight-decay"]), (0.95, 0.1))
+        self.assertEqual((settings["momentum"], settings["loss-scale"]), (None, None))
         steps = [l for l in lines if "loss" in l]
         self.assertEqual([l["step"] for l in steps], [1, 2, 3])
         for step in steps:

@@ -10,11 +10,12 @@
 
 namespace ballast::tools {
 
-/// `shown` without `set` and `show`; `parse` makes a result<Value> of the text.
+/// `shown` without `set` and `show`; `parse` makes a result<Value> of the text; `otherwise` says
+/// what is in force when it was not given: a std::optional<Value>.
 ///
 /// Memory: `target` outlives the option
-template <class Value, class Parse>
-option given_option(option shown, std::optional<Value>& target, Parse parse) {
+template <class Value, class Parse, class Otherwise>
+option given_option(option shown, std::optional<Value>& target, Parse parse, Otherwise otherwise) {
   shown.set = [&target, parse](const std::vector<std::string>& given) -> status {
     auto value = parse(given.back());
     if (!value) {
@@ -23,8 +24,9 @@ option given_option(option shown, std::optional<Value>& target, Parse parse) {
     target = *value;
     return {};
   };
-  shown.show = [&target] {
-    return target ? nlohmann::ordered_json(*target) : nlohmann::ordered_json();
+  shown.show = [&target, otherwise] {
+    const std::optional<Value> in_force = target ? target : otherwise();
+    return in_force ? nlohmann::ordered_json(*in_force) : nlohmann::ordered_json();
   };
   return shown;
 }

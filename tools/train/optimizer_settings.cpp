@@ -42,6 +42,10 @@ const hyperparameter weight_decay{"weight-decay",
 constexpr const hyperparameter* hyperparameters[] = {&beta1, &beta2, &epsilon, &momentum,
                                                      &weight_decay};
 
+std::optional<double> preset_of(const hyperparameter& of, optimizer which) {
+  return of.presets[static_cast<std::size_t>(which)];
+}
+
 failure not_of(optimizer which, std::string_view name) {
   return {errc::invalid_argument,
           fmt::format("--{} is no option of --optimizer {}; leave it out or choose {}", name,
@@ -56,13 +60,16 @@ option nesterov_option(optimizer_settings& settings) {
               .help = "Nesterov's momentum (sgd)",
               .set = {},
               .show = {}};
-  return given_option(
-      std::move(made), settings.nesterov, [](const std::string& text) -> result<bool> {
-        if (text == "true" || text == "false") {
-          return text == "true";
-        }
-        return failure{errc::invalid_argument, fmt::format("'{}' is neither true nor false", text)};
-      });
+  const auto parse = [](const std::string& text) -> result<bool> {
+    if (text == "true" || text == "false") {
+      return text == "true";
+    }
+    return failure{errc::invalid_argument, fmt::format("'{}' is neither true nor false", text)};
+  };
+  const auto otherwise = [&settings]() -> std::optional<bool> {
+    return settings.which == optimizer::sgd ? std::optional(false) : std::nullopt;
+  };
+  return given_option(std::move(made), settings.nesterov, parse, otherwise);
 }
 
 }  // namespace
@@ -80,17 +87,16 @@ void add_optimizer_options(option_set& options, optimizer_settings& settings) {
                 .help = each->help,
                 .set = {},
                 .show = {}};
-    options.add(given_option(
-        std::move(made), settings.*each->given,
-        [limits = each->limits](const std::string& text) { return parse_real(text, limits); }));
+    const auto parse = [each](const std::string& text) { return parse_real(text, each->limits); };
+    const auto otherwise = [each, &settings] { return preset_of(*each, settings.which); };
+    options.add(given_option(std::move(made), settings.*each->given, parse, otherwise));
   }
   options.add(nesterov_option(settings));
 }
 
 result<optimizer_options> chosen(const optimizer_settings& settings) {
-  const auto index = static_cast<std::size_t>(settings.which);
   for (const hyperparameter* each : hyperparameters) {
-    if (settings.*each->given && !each->presets[index]) {
+    if (settings.*each->given && !preset_of(*each, settings.which)) {
       return not_of(settings.which, each->name);
     }
   }
@@ -98,7 +104,7 @@ result<optimizer_options> chosen(const optimizer_settings& settings) {
     return not_of(settings.which, "nesterov");
   }
   const auto value = [&](const hyperparameter& of) {
-    return (settings.*of.given).value_or(of.presets[index].value_or(0));
+    return (settings.*of.given).value_or(preset_of(of, settings.which).value_or(0));
   };
   switch (settings.which) {
     case optimizer::adamw:

@@ -29,6 +29,37 @@ void add_model_options(option_set& options, gpt_config& model) {
   options.whole("seed", model.seed, {}, "of the initial weights");
 }
 
+void add_loss_scale_options(option_set& options, train_settings& settings) {
+  const auto in_fp16 = [&settings](auto preset) {
+    return [&settings, preset] {
+      const bool scaled = compute_type(settings.trainer.model.stored) == dtype::f16;
+      return scaled ? std::optional(preset) : std::nullopt;
+    };
+  };
+  const loss_scale_options& presets = settings.trainer.scale;
+  option initial{.name = "loss-scale",
+                 .kind = option_kind::real,
+                 .value = "X",
+                 .preset = fmt::format("{}", presets.initial),
+                 .help = "of the first step, a power of two (fp16)",
+                 .set = {},
+                 .show = {}};
+  options.add(given_option(
+      std::move(initial), settings.loss_scale,
+      [](const std::string& text) { return parse_real(text); }, in_fp16(presets.initial)));
+  option growth{.name = "loss-scale-growth",
+                .kind = option_kind::whole,
+                .value = "N",
+                .preset = fmt::format("{}", presets.growth_interval),
+                .help = "good steps in a row after which the loss scale doubles (fp16)",
+                .set = {},
+                .show = {}};
+  options.add(given_option(
+      std::move(growth), settings.loss_scale_growth,
+      [](const std::string& text) { return parse_whole(text, {.least = 1}); },
+      in_fp16(presets.growth_interval)));
+}
+
 void add_training_options(option_set& options, train_settings& settings) {
   trainer_options& training = settings.trainer;
   options.section("Data");
@@ -48,25 +79,7 @@ void add_training_options(option_set& options, train_settings& settings) {
                "where the cosine ends");
   options.whole("warm-up", training.learning_rate.warm_up, {}, "steps of linear warm-up");
   add_optimizer_options(options, settings.optimizer);
-  options.add(given_option({.name = "loss-scale",
-                            .kind = option_kind::real,
-                            .value = "X",
-                            .preset = "65536",
-                            .help = "of the first step, a power of two (fp16)",
-                            .set = {},
-                            .show = {}},
-                           settings.loss_scale,
-                           [](const std::string& text) { return parse_real(text); }));
-  options.add(given_option({.name = "loss-scale-growth",
-                            .kind = option_kind::whole,
-                            .value = "N",
-                            .preset = "2000",
-                            .help = "good steps in a row after which the loss scale doubles (fp16)",
-                            .set = {},
-                            .show = {}},
-                           settings.loss_scale_growth, [](const std::string& text) {
-                             return parse_whole(text, {.least = 1});
-                           }));
+  add_loss_scale_options(options, settings);
   options.real("clip", training.clip_norm, {0, 1e30}, "global gradient norm; 0: no clipping");
   options.whole("compute-threads", training.batch.threads, {0, 1024},
                 "threads of the model's arithmetic; 0: one a core");
