@@ -1,6 +1,6 @@
-// An engine on its real parts, every layer with an encoding, an optimizer and hyperparameters of its
-// own, against the resident reference: wherever the state rests, with any number of threads and any
-// tile size, every bit is the same.
+// An engine on its real parts, every layer with an encoding, an optimizer and hyperparameters of
+// its own, against the resident reference: wherever the state rests, with any number of threads and
+// any tile size, every bit is the same.
 #include <gtest/gtest.h>
 
 #include <bit>

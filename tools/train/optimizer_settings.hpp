@@ -1,5 +1,5 @@
-// The choice of an optimizer and its hyperparameters, as options. Each optimizer has defaults of its
-// own, so an option that was not given is absent until chosen() looks.
+// The choice of an optimizer and its hyperparameters, as options. Each optimizer has defaults of
+// its own, so an option that was not given is absent until chosen() looks.
 #pragma once
 
 #include <ballast/optimizer.hpp>

@@ -1,8 +1,8 @@
 // The kernels' one source, included by kernels_baseline.cpp, kernels_avx2.cpp and
 // kernels_avx512.cpp with different compile flags. Nothing here has external linkage.
 //
-// Tails are computed with the same operations on a vector padded with zeros (or -inf where a maximum
-// is taken).
+// Tails are computed with the same operations on a vector padded with zeros (or -inf where a
+// maximum is taken).
 #pragma once
 
 #include "tools/trainer/lanes.hpp"

@@ -1,5 +1,5 @@
-// The vector that the kernels compute on, and how it meets memory: 16 lanes of fp32, loaded from and
-// stored to fp32, bf16 or f16. Included by kernels_body.hpp only; nothing has external linkage.
+// The vector that the kernels compute on, and how it meets memory: 16 lanes of fp32, loaded from
+// and stored to fp32, bf16 or f16. Included by kernels_body.hpp only; nothing has external linkage.
 //
 // The vector is GCC's generic type: one zmm, two ymm or four xmm. Lane structure and operations are
 // thereby the same on every instruction set.

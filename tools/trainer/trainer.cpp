@@ -55,10 +55,9 @@ result<std::unique_ptr<trainer>> trainer::make(const trainer_options& options,
   if (compute_type(options.model.stored) == dtype::f16) {
     auto dynamic = loss_scale::make(options.scale);
     if (!dynamic) return dynamic.error();
-    scale = *std::move(dynamic);
+    scale = *dynamic;
   }
-  return std::unique_ptr<trainer>(
-      new trainer(options, text, state, std::move(*passes), std::move(scale)));
+  return std::unique_ptr<trainer>(new trainer(options, text, state, std::move(*passes), scale));
 }
 
 trainer::trainer(const trainer_options& options, const corpus& text, training_state& state,
@@ -67,7 +66,7 @@ trainer::trainer(const trainer_options& options, const corpus& text, training_st
       text_(text),
       state_(state),
       gpt_(std::move(passes)),
-      scale_(std::move(scale)),
+      scale_(scale),
       validation_(text.validation_windows(options.batch.tokens, options.validation_windows)),
       inputs_(options.batch.step_tokens()),
       targets_(options.batch.step_tokens()) {}
