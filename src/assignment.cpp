@@ -65,7 +65,7 @@ void assignment::size_store() {
     const tile_bytes sizes = bytes_of(where_, each, config_.several_pushes);
     sums_in_host = sums_in_host || (!on(i, place::device) && sizes.sums.value > 0);
     if (on(i, place::nvme)) {
-      const bytes whole = round_up(sizes.state, extent_alignment);
+      const bytes whole = sizes.stored();
       drawn_.nvme += whole;
       drawn_.slices += static_cast<std::uint32_t>(count_up(each.range.count, slice_elements));
       drawn_.staging.size = std::max(drawn_.staging.size, whole);
@@ -89,10 +89,13 @@ void assignment::list_device() {
        drawn_.layer_slots.total());
   line(place::device, fmt::format("layer gradients, {} slots", drawn_.gradient_slots.count),
        drawn_.gradient_slots.total());
-  line(place::device, "resident weights", sum(true, &tile_bytes::weights));
-  line(place::device, "resident optimizer state", sum(true, &tile_bytes::state));
-  line(place::device, "resident gradients", sum(true, &tile_bytes::gradient));
-  line(place::device, "resident gradient sums", sum(true, &tile_bytes::sums));
+  const auto resident = [&](bytes tile_bytes::*array) {
+    return round_up(sum(true, array), device_alignment);
+  };
+  line(place::device, "resident weights", resident(&tile_bytes::weights));
+  line(place::device, "resident optimizer state", resident(&tile_bytes::state));
+  line(place::device, "resident gradients", resident(&tile_bytes::gradient));
+  line(place::device, "resident gradient sums", resident(&tile_bytes::sums));
   line(place::device, "caller", round_up(reserved_[0], device_alignment));
 }
 
@@ -134,7 +137,7 @@ void assignment::list_rest() {
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
     if (on(i, place::nvme) && where_.at(each.layer).trainable()) {
-      summary.nvme_step += bytes_of(where_, each, false).state * 2;
+      summary.nvme_step += bytes_of(where_, each, false).stored() * 2;
     }
   }
 }

@@ -7,6 +7,7 @@
 
 #include <ballast/config.hpp>
 #include <ballast/plan.hpp>
+#include <ballast/rounding.hpp>
 
 #include "layout.hpp"
 
@@ -47,6 +48,9 @@ struct tile_bytes {
   bytes state;
   bytes gradient;
   bytes sums;  ///< fp32 gradient sums, where the layer may be pushed more than once
+
+  /// Of the state's extent, where it rests on NVMe: what a read or a write of it moves.
+  bytes stored() const { return round_up(state, extent_alignment); }
 };
 
 tile_bytes bytes_of(const layout& where, const tile& which, bool several_pushes);

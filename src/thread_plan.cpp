@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <ballast/assert.hpp>
 #include <ballast/thread_plan.hpp>
+#include <filesystem>
 #include <numeric>
 
 namespace ballast {
@@ -51,6 +52,11 @@ thread_plan plan_threads(std::uint32_t asked, std::span<const numa_node> machine
 }
 
 std::vector<numa_node> find_numa_nodes() {
+  // Only where there are several is the scheduler asked: its answer costs loading hwloc, which
+  // AddressSanitizer ends the process for.
+  if (!std::filesystem::exists("/sys/devices/system/node/node1")) {
+    return {{-1, static_cast<std::uint32_t>(tbb::info::default_concurrency())}};
+  }
   std::vector<numa_node> found;
   for (const tbb::numa_node_id id : tbb::info::numa_nodes()) {
     found.push_back({id, static_cast<std::uint32_t>(tbb::info::default_concurrency(id))});

@@ -159,8 +159,7 @@ status tile_homes::place_tiles(const layout& where, const blueprint& drawn,
     home.sums = as_floats(take(from.sums, sizes.sums));
     if (home.where == place::nvme) {
       const auto slices = count_up(where.tiles()[i].range.count, slice_elements);
-      auto stored = store_->allocate(round_up(sizes.state, extent_alignment),
-                                     static_cast<std::uint32_t>(slices));
+      auto stored = store_->allocate(sizes.stored(), static_cast<std::uint32_t>(slices));
       if (!stored) {
         return stored.error();
       }

@@ -68,8 +68,8 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
   for (const tile& each : where.tiles()) {
     const auto index = static_cast<std::size_t>(&each - where.tiles().data());
     if (drawn.tile_places[index] == place::nvme && where.at(each.layer).trainable()) {
-      moved[hop::read] += bytes_of(where, each, false).state;
-      moved[hop::write] += bytes_of(where, each, false).state;
+      moved[hop::read] += bytes_of(where, each, false).stored();
+      moved[hop::write] += bytes_of(where, each, false).stored();
     }
   }
   for (const visit& each : visits) {

@@ -97,6 +97,8 @@ void add_engine_options(option_set& options, engine_config& config) {
                                    {"avx2", instruction_set::avx2},
                                    {"avx512", instruction_set::avx512}},
                                   "instruction set of the optimizer's kernels");
+  options.whole("noise-seed", config.noise_seed, {},
+                "of stochastic rounding, in the encodings bf16 and int8");
   options.whole("io-deadline", config.io_deadline_seconds, {1, 86400},
                 "seconds after which an I/O is reported as late");
 }

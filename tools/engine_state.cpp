@@ -53,8 +53,9 @@ status engine_state::push(std::unique_ptr<gradients_view> gradients, bool last) 
 }
 
 result<step_outcome> engine_state::step(const step_options& options) {
-  auto report =
-      engine_.step({.learning_rate = options.learning_rate, .clip_norm = options.clip_norm});
+  auto report = engine_.step({.learning_rate = options.learning_rate,
+                              .clip_norm = options.clip_norm,
+                              .loss_scale = options.loss_scale});
   if (!report) {
     return report.error();
   }

@@ -21,7 +21,7 @@ enum class errc {
   no_space,              ///< a path is full
   corrupted,             ///< a checksum does not match what was written
   deadline_exceeded,     ///< a request is older than its deadline
-  weight_overflow,       ///< a finite master value has no finite bf16 weight
+  weight_overflow,       ///< a finite master value has no finite weight
   device_failure,        ///< the device refused or failed
   communicator_failure,  ///< a peer is gone or disagrees
   failed_task,           ///< an exception inside the engine's own work, or the caller's initializer

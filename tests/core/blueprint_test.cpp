@@ -110,6 +110,28 @@ TEST_F(Blueprint, CountsTheCallersReservation) {
   EXPECT_EQ(with->summary.total(place::device), without->summary.total(place::device) + 3_MiB);
 }
 
+/// One int8 layer of 5 blocks under SGD: its tiles' state is 8320 bytes a block, a multiple of
+/// neither 256 nor 4096.
+TEST_F(Blueprint, CountsThePaddingOfOddStates) {
+  declared_ = model(sgd_options{});
+  const layer_id here = declared_.add_layer("odd");
+  declared_.add_parameter(here, "p", {5 * 4096}, {.stored = encoding::int8});
+  config_.tile_elements = block_elements;
+  config_.placement = forced_placement{.device = 0.2, .host = 0.2};
+  config_.nvme_directory = "/anywhere";
+  const auto made = drawn(config_);
+  ASSERT_TRUE(made);
+  for (const consumer& each : made->summary.consumers) {
+    if (each.where == place::device) {
+      EXPECT_EQ(each.size.value % 256, 0u) << each.name;
+    }
+  }
+  const bytes whole_extents{3 * 3 * 4096};
+  EXPECT_EQ(made->summary.total(place::nvme), whole_extents);
+  EXPECT_EQ(made->summary.nvme_step, whole_extents * 2);
+  EXPECT_EQ(predict(declared_, *where_, *made, config_, {})[hop::read], whole_extents);
+}
+
 TEST_F(Blueprint, ForcesFractions) {
   config_.placement = forced_placement{.device = 0.25, .host = 0.25};
   EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument);

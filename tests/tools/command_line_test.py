@@ -116,6 +116,31 @@ class BadInput(InFolder):
         self.refuse(3, "memory|needs|MiB", "train", "--width", "1048576", "--heads", "1",
                     "--layers", "4096")
 
+    def test_encoding_that_is_none_names_the_nearest(self):
+        self.refuse(2, "in8.*did you mean 'int8'", "train", "--encoding", "in8")
+        self.refuse(2, "fp64", "train", "--encoding", "fp64")
+        self.refuse(2, "adamv.*did you mean 'adamw'", "train", "--optimizer", "adamv")
+        self.refuse(2, "in8.*did you mean 'int8'", "prove", "--encodings", "in8")
+        self.refuse(2, "sgdd.*did you mean 'sgd'", "prove", "--optimizers", "sgdd")
+
+    def test_hyperparameters_that_the_optimizer_does_not_have(self):
+        self.refuse(2, "--momentum is no option of --optimizer adamw", "train", "--momentum", "0.9")
+        self.refuse(2, "--nesterov is no option of --optimizer adam;", "train", "--optimizer", "adam",
+                    "--nesterov")
+        for name in ("beta1", "beta2", "epsilon"):
+            self.refuse(2, f"--{name} is no option of --optimizer sgd; .*adamw or adam", "train",
+                        "--optimizer", "sgd", f"--{name}", "0.5")
+        self.refuse(2, "momentum", "train", "--optimizer", "sgd", "--momentum", "1")
+
+    def test_loss_scale_that_cannot_be_used(self):
+        self.refuse(2, "--loss-scale is no option of --encoding exact; .*fp16", "train",
+                    "--loss-scale", "1024")
+        self.refuse(2, "--loss-scale-growth is no option", "train", "--encoding", "int8",
+                    "--loss-scale-growth", "10")
+        self.refuse(2, "1000 is not a power of two", "train", "--encoding", "fp16", "--loss-scale",
+                    "1000")
+        self.refuse(2, "loss-scale-growth", "train", "--encoding", "fp16", "--loss-scale-growth", "0")
+
     def test_demo_in_a_config(self):
         (self.folder / "c.json").write_text('{"demo": true}')
         self.refuse(2, "--demo", "train", "--config", "c.json", but=["c.json"])
@@ -151,7 +176,11 @@ class Train(InFolder):
         run(*self.placed("--steps", "3", "--log", "log.json"), folder=self.folder)
         lines = [json.loads(l) for l in (self.folder / "log.json").read_text().splitlines()]
         self.assertEqual(lines[0]["schema"], "ballast.train/1")
-        self.assertEqual(lines[0]["settings"]["width"], 128)
+        settings = lines[0]["settings"]
+        self.assertEqual(settings["width"], 128)
+        self.assertEqual((settings["encoding"], settings["optimizer"]), ("exact", "adamw"))
+        self.assertEqual((settings["beta2"], settings["weight-decay"]), (0.95, 0.1))
+        self.assertEqual((settings["momentum"], settings["loss-scale"]), (None, None))
         steps = [l for l in lines if "loss" in l]
         self.assertEqual([l["step"] for l in steps], [1, 2, 3])
         for step in steps:
@@ -160,12 +189,39 @@ class Train(InFolder):
 
     def test_gives_the_same_losses_wherever_the_state_is(self):
         def losses(*where):
-            run("train", *SMALL, "--steps", "4", "--log", "log.json", *where, folder=self.folder)
-            return [json.loads(l)["loss"] for l in (self.folder / "log.json").read_text()
-                    .splitlines() if "loss" in l.replace("validation_loss", "")]
-        resident = losses()
-        self.assertEqual(len(resident), 4)
-        self.assertEqual(resident, losses("--nvme", ".", "--placement", "0,0"))
+            run("train", *SMALL, "--encoding", stored, "--steps", "4", "--log", "log.json", *where,
+                folder=self.folder)
+            lines = [json.loads(l) for l in (self.folder / "log.json").read_text().splitlines()]
+            return [line["loss"] for line in lines if "loss" in line]
+        for stored in ("exact", "fp16", "int8"):
+            resident = losses()
+            self.assertEqual(len(resident), 4)
+            self.assertEqual(resident, losses("--nvme", ".", "--placement", "0,0"))
+
+    def test_trains_in_every_encoding_with_every_optimizer(self):
+        for stored in ("fp32", "exact", "fp16", "bf16", "int8"):
+            for more in (["adamw", "--weight-decay", "0"], ["adam", "--beta1", "0.8"],
+                         ["sgd", "--nesterov", "--momentum", "0.8"]):
+                done = run(*self.placed("--encoding", stored, "--optimizer", *more, "--steps", "3"),
+                           folder=self.folder)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("0 of 3 steps moved other than planned", done.stdout)
+
+    def test_halves_a_loss_scale_that_is_too_large(self):
+        done = run(*self.placed("--encoding", "fp16", "--loss-scale", "1073741824",
+                                "--loss-scale-growth", "4", "--steps", "25", "--log", "log.json"),
+                   folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        steps = [json.loads(l) for l in (self.folder / "log.json").read_text().splitlines()]
+        steps = [l for l in steps if "loss_scale" in l]
+        self.assertEqual(steps[0]["loss_scale"], 1 << 30)
+        for before, after in zip(steps, steps[1:]):
+            self.assertIn(after["loss_scale"] / before["loss_scale"],
+                          [0.5] if before["skipped"] else [1, 2])
+        skipped = sum(l["skipped"] for l in steps)
+        self.assertGreater(skipped, 3)
+        self.assertFalse(steps[-1]["skipped"])
+        self.assertIn(f"{skipped} of them skipped", done.stdout)
 
     def test_trains_at_odd_sizes(self):
         done = run("train", "--tokens", "4", "--steps", "1", "--validation-windows", "2",
@@ -313,6 +369,12 @@ class ProveAll(InFolder):
         arms = json.loads((self.folder / "all.json").read_text())["arms"]
         self.assertTrue(all(arm["identical"] for arm in arms))
         self.assertGreaterEqual(len(arms), 64)
+        pairs = {(arm["encoding"], arm["optimizer"], arm["placement"]) for arm in arms}
+        self.assertEqual(len(pairs), 5 * 3 * 4)
+        for name in ("threads", "tile_elements", "io", "isa"):
+            words = {arm[name] for arm in arms}
+            for stored in {arm["encoding"] for arm in arms}:
+                self.assertEqual({a[name] for a in arms if a["encoding"] == stored}, words)
 
 
 class Doctor(InFolder):

@@ -22,8 +22,8 @@ TEST(Gpt, FetchesEachLayerOnceAPassAndPushesEachGradientOnce) {
 }
 
 TEST(Gpt, AsksForExactlyTheWorkspaceItCounts) {
-  for (const encoding compute : {encoding::fp32, encoding::exact}) {
-    const small_gpt small(small_gpt::odd_config(compute));
+  for (const encoding stored : {encoding::fp32, encoding::exact, encoding::fp16}) {
+    const small_gpt small(small_gpt::odd_config(stored));
     EXPECT_EQ(small.state.workspace_bytes(), *activation_bytes(small.config, small.batch));
     EXPECT_EQ(small.state.workspace_bytes(), small.passes->activation_bytes());
   }

@@ -2,8 +2,7 @@
 // every parameter of the model, and what must not change them: cuts, threads, recomputation.
 #include <gtest/gtest.h>
 
-#include <bit>
-#include <cstring>
+#include <ballast/arithmetic/narrow_floats.hpp>
 #include <functional>
 
 #include "tests/tools/reference_gpt.hpp"
@@ -120,7 +119,8 @@ TEST(Gradient, OfLogitChunksEqualsThatOfAllRowsAtOnce) {
 }
 
 class EachEncoding : public testing::TestWithParam<encoding> {};
-INSTANTIATE_TEST_SUITE_P(Gradient, EachEncoding, testing::Values(encoding::fp32, encoding::exact),
+INSTANTIATE_TEST_SUITE_P(Gradient, EachEncoding,
+                         testing::Values(encoding::fp32, encoding::exact, encoding::fp16),
                          [](const auto& of) { return std::string(to_string(of.param)); });
 
 TEST_P(EachEncoding, HasTheSameBitsOnAnyNumberOfThreads) {
@@ -129,7 +129,7 @@ TEST_P(EachEncoding, HasTheSameBitsOnAnyNumberOfThreads) {
                           .layers = 2,
                           .heads = 4,
                           .width = 256,
-                          .compute = GetParam()};
+                          .stored = GetParam()};
   batch_shape batch{.micro_batches = 2, .sequences = 2, .tokens = 80, .threads = 1};
   small_gpt one(config, batch);
   const double loss = one.train();
@@ -152,24 +152,38 @@ TEST_P(EachEncoding, HasTheSameBitsWithActivationsKeptOrRecomputed) {
   EXPECT_EQ(recomputed.gradients(), kept.gradients());
 }
 
-TEST(Gradient, InBf16IsNearThatInFp32) {
-  small_gpt narrow(small_gpt::odd_config(encoding::exact));
+/// A model's gradient in a narrow type against that of the same, rounded weights in fp32.
+void expect_near_fp32(encoding stored, double loss_scale, double loss_error, double error) {
+  small_gpt narrow(small_gpt::odd_config(stored));
   small_gpt wide;
   for (std::uint32_t index = 0; index < wide.model.declared.parameters().size(); ++index) {
-    const std::span<const std::byte> stored = narrow.state.weights({index});
-    std::vector<float> rounded;
-    for (std::size_t i = 0; i < stored.size(); i += sizeof(bfloat16)) {
-      std::uint32_t bits = 0;
-      std::memcpy(reinterpret_cast<std::byte*>(&bits) + 2, stored.data() + i, 2);
-      rounded.push_back(std::bit_cast<float>(bits));
-    }
-    wide.state.set_weights({index}, rounded);
+    wide.state.set_weights({index}, narrow.state.weight_values({index}));
   }
-  EXPECT_NEAR(narrow.train(), wide.train(), 2e-3);
+  const double loss = narrow.passes->train({narrow.inputs, narrow.targets, loss_scale}).value();
+  EXPECT_NEAR(loss, wide.train(), loss_error);
   for (std::uint32_t index = 0; index < wide.model.declared.parameters().size(); ++index) {
-    EXPECT_LT(relative_error(narrow.gradient({index}), wide.gradient({index})), 0.03)
+    std::vector<float> unscaled = narrow.gradient({index});
+    for (float& each : unscaled) each /= static_cast<float>(loss_scale);
+    EXPECT_LT(relative_error(unscaled, wide.gradient({index})), error)
         << wide.model.declared.at(parameter_id{index}).name;
   }
+}
+
+TEST(Gradient, InBf16IsNearThatInFp32) { expect_near_fp32(encoding::exact, 1, 2e-3, 0.03); }
+TEST(Gradient, InF16IsNearThatInFp32) { expect_near_fp32(encoding::fp16, 1024, 3e-4, 0.004); }
+
+/// Small gradients vanish in f16; times the loss scale they do not.
+TEST(Gradient, InF16NeedsTheLossScale) {
+  const auto zeros = [](double loss_scale) {
+    small_gpt small(small_gpt::odd_config(encoding::fp16));
+    (void)small.passes->train({small.inputs, small.targets, loss_scale}).value();
+    std::uint64_t count = 0;
+    for (const float each : small.gradient(small.model.blocks[0].qkv_weight)) {
+      count += arithmetic::round_to_f16(each) == 0 ? 1 : 0;
+    }
+    return count;
+  };
+  EXPECT_GT(zeros(0x1p-14), 100 * (zeros(1024) + 1));
 }
 
 }  // namespace

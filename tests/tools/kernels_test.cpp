@@ -2,6 +2,7 @@
 // are right against double.
 #include <gtest/gtest.h>
 
+#include <ballast/arithmetic/narrow_floats.hpp>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -24,9 +25,10 @@ std::vector<float> numbers(std::size_t count, std::uint64_t key, float scale = 1
 std::vector<float> numbers_as(float, std::size_t count, std::uint64_t key) {
   return numbers(count, key);
 }
-std::vector<bfloat16> numbers_as(bfloat16, std::size_t count, std::uint64_t key) {
-  std::vector<bfloat16> values(count);
-  best_kernels<bfloat16>().narrow(numbers(count, key).data(), count, values.data());
+template <class Narrow>
+std::vector<Narrow> numbers_as(Narrow, std::size_t count, std::uint64_t key) {
+  std::vector<Narrow> values(count);
+  best_kernels<Narrow>().narrow(numbers(count, key).data(), count, values.data());
   return values;
 }
 
@@ -82,6 +84,41 @@ void expect_the_same_bits() {
 
 TEST(Kernels, HaveTheSameBitsOnEveryInstructionSetInFp32) { expect_the_same_bits<float>(); }
 TEST(Kernels, HaveTheSameBitsOnEveryInstructionSetInBf16) { expect_the_same_bits<bfloat16>(); }
+
+TEST(Kernels, HaveTheSameBitsOnEveryInstructionSetInF16) { expect_the_same_bits<float16>(); }
+
+/// Every f16, and fp32 around every tie between two of them, as the engine's own arithmetic has it.
+TEST(Kernels, WidenAndRoundF16AsTheEngineDoes) {
+  const available_kernels<float16> found = runnable_kernels<float16>();
+  for (std::size_t table = 0; table < found.count; ++table) {
+    const kernel_table<float16>& kernel = *found.tables[table];
+    for (std::uint32_t pattern = 0; pattern < 0x10000; ++pattern) {
+      const auto half = static_cast<std::uint16_t>(pattern);
+      const float16 stored{half};
+      float wide = 0;
+      kernel.widen(&stored, 1, &wide);
+      const float expected = arithmetic::widen_f16(half);
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(arithmetic::canonical(wide)),
+                std::bit_cast<std::uint32_t>(expected))
+          << kernel.name << " " << pattern;
+      const std::uint32_t bits = std::bit_cast<std::uint32_t>(wide);
+      for (const std::uint32_t near : {bits, bits + 0x0FFF, bits + 0x1000, bits + 0x1001}) {
+        const float value = std::bit_cast<float>(near);
+        float16 rounded{};
+        kernel.narrow(&value, 1, &rounded);
+        ASSERT_EQ(rounded.bits, arithmetic::round_to_f16(value)) << kernel.name << " " << near;
+      }
+    }
+    for (const std::uint32_t bits :
+         {0u, 1u, 0x33000000u, 0x33000001u, 0x337FFFFFu, 0x387FE000u, 0x387FF000u, 0x477FEFFFu,
+          0x477FF000u, 0x7F7FFFFFu, 0x7F800000u, 0xFF800001u, 0xB3000001u}) {
+      const float value = std::bit_cast<float>(bits);
+      float16 rounded{};
+      kernel.narrow(&value, 1, &rounded);
+      EXPECT_EQ(rounded.bits, arithmetic::round_to_f16(value)) << kernel.name << " " << bits;
+    }
+  }
+}
 
 TEST(Kernels, RoundToNearestEvenAndKeepNotANumber) {
   const auto rounded = [](std::uint32_t bits) {

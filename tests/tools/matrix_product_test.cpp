@@ -86,7 +86,7 @@ class MatrixProduct : public testing::Test {
   }
 };
 
-using compute_types = testing::Types<float, bfloat16>;
+using compute_types = testing::Types<float, bfloat16, float16>;
 TYPED_TEST_SUITE(MatrixProduct, compute_types);
 
 TYPED_TEST(MatrixProduct, OfRowsAndRows) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <ballast/arithmetic/narrow_floats.hpp>
 #include <cmath>
 #include <cstring>
 
@@ -17,7 +18,12 @@ namespace {
 constexpr std::size_t tile = std::size_t{1} << 19;
 
 std::size_t aligned(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
-std::size_t weight_bytes(encoding stored) { return stored == encoding::fp32 ? 4 : 2; }
+std::size_t weight_bytes(encoding stored) { return size_of(compute_type(stored)).value; }
+
+/// The address of element `offset` of an array; nullptr where there is none.
+std::byte* part_of(std::vector<std::byte>& array, const array_width& width, std::size_t offset) {
+  return array.empty() ? nullptr : array.data() + width.of({offset}).value;
+}
 
 class plain_weights final : public weights_view {
  public:
@@ -83,9 +89,17 @@ void plain_state::place_layer(layer_id which) {
   flat.size = aligned(next, 4096);
   flat.weights.resize(flat.size * weight_bytes(flat.stored));
   flat.rounded.resize(flat.size * weight_bytes(flat.stored));
-  flat.residual.resize(flat.stored == encoding::exact ? flat.size * 2 : 0);
-  flat.momentum.resize(flat.size * 4);
-  flat.variance.resize(flat.size * 4);
+  for (std::uint32_t before = 0; before < which.value; ++before) {
+    flat.first += layers_[before].size;
+  }
+  const group_id group = declared_.at(declared_.at(which).parameters.front()).options.group;
+  flat.arrays = layout_of(flat.stored, kind_of(declared_.groups()[group.value]));
+  const elements size{flat.size};
+  flat.residual.resize(flat.arrays.residual.of(size).value);
+  flat.momentum.resize(flat.arrays.momentum.of(size).value);
+  flat.variance.resize(flat.arrays.variance.of(size).value);
+  flat.momentum_scale.resize(flat.arrays.momentum_scale.of(size).value);
+  flat.variance_scale.resize(flat.arrays.variance_scale.of(size).value);
   flat.sums.resize(flat.size / 4096);
   if (!options_.share_gradient_memory || is_tied(which.value)) {
     flat.own_gradient.resize(flat.size);
@@ -120,12 +134,16 @@ void plain_state::set_weights(parameter_id which, std::span<const float> values)
 
 state_view plain_state::view_of(flat_layer& layer, std::size_t offset, std::size_t count) {
   const std::size_t width = weight_bytes(layer.stored);
+  const state_layout& arrays = layer.arrays;
   return {.weights = layer.weights.data() + offset * width,
-          .residual = layer.residual.empty() ? nullptr : layer.residual.data() + offset * 2,
-          .momentum = layer.momentum.data() + offset * 4,
-          .variance = layer.variance.data() + offset * 4,
+          .residual = part_of(layer.residual, arrays.residual, offset),
+          .momentum = part_of(layer.momentum, arrays.momentum, offset),
+          .variance = part_of(layer.variance, arrays.variance, offset),
+          .momentum_scale = part_of(layer.momentum_scale, arrays.momentum_scale, offset),
+          .variance_scale = part_of(layer.variance_scale, arrays.variance_scale, offset),
           .gradient = layer.rounded.data() + offset * width,
-          .count = {count}};
+          .count = {count},
+          .first = {layer.first + offset}};
 }
 
 std::span<const std::byte> plain_state::weights(parameter_id which) const {
@@ -133,6 +151,22 @@ std::span<const std::byte> plain_state::weights(parameter_id which) const {
   const flat_layer& home = layers_[at.layer];
   const std::size_t width = weight_bytes(home.stored);
   return std::span(home.weights).subspan(at.offset * width, at.count * width);
+}
+
+std::vector<float> plain_state::weight_values(parameter_id which) const {
+  const std::span<const std::byte> stored = weights(which);
+  const dtype type = compute_type(layers_[places_[which.value].layer].stored);
+  std::vector<float> values(stored.size() / size_of(type).value);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (type == dtype::f32) {
+      std::memcpy(&values[i], stored.data() + i * sizeof(float), sizeof(float));
+      continue;
+    }
+    std::uint16_t half = 0;
+    std::memcpy(&half, stored.data() + i * sizeof half, sizeof half);
+    values[i] = type == dtype::f16 ? arithmetic::widen_f16(half) : arithmetic::widen_bf16(half);
+  }
+  return values;
 }
 
 std::span<float> plain_state::gradient_of(std::uint32_t layer) {
@@ -210,7 +244,7 @@ result<step_outcome> plain_state::step(const step_options& options) {
   }
   const bool skipped = findings_ != found_nothing;
   findings_ = found_nothing;
-  const double norm = std::sqrt(total);
+  const double norm = std::sqrt(total) / options.loss_scale;
   if (skipped) return step_outcome{norm, true};
   const double clip =
       options.clip_norm > 0 ? std::min(1.0, options.clip_norm / (norm + 1e-6)) : 1.0;
@@ -219,9 +253,10 @@ result<step_outcome> plain_state::step(const step_options& options) {
     const flat_place& at = places_[index];
     const group_id group = declared_.at(parameter_id{index}).options.group;
     flat_layer& home = layers_[at.layer];
-    const update_recipe recipe{
-        home.stored, compute_type(home.stored),
-        make_scalars(declared_.groups()[group.value], options.learning_rate, steps_, clip)};
+    const update_recipe recipe{home.stored, compute_type(home.stored),
+                               make_scalars(declared_.groups()[group.value], options.learning_rate,
+                                            steps_, clip / options.loss_scale),
+                               arithmetic::noise_key(0, steps_)};
     over_tiles(options_.threads, at.count, [&](std::size_t first, std::size_t count) {
       std::uint32_t findings = found_nothing;
       updates_->update(recipe, view_of(home, at.offset + first, count), findings, {});

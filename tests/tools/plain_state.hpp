@@ -32,6 +32,7 @@ class plain_state final : public training_state {
   /// The sum of this step's pushes, until the next step's first; not with share_gradient_memory.
   std::span<const float> gradient(parameter_id which) const;
   std::span<const std::byte> weights(parameter_id which) const;
+  std::vector<float> weight_values(parameter_id which) const;  ///< widened
   void set_weights(parameter_id which, std::span<const float> values);
   bytes workspace_bytes() const { return workspace_bytes_; }
   const std::vector<std::string>& order() const { return order_; }  ///< fetches and pushes, by name
@@ -39,8 +40,11 @@ class plain_state final : public training_state {
  private:
   struct flat_layer {
     encoding stored = encoding::exact;
+    state_layout arrays{};
     std::size_t size = 0;
-    std::vector<std::byte> weights, residual, rounded, momentum, variance;
+    std::size_t first = 0;  ///< flat index of its first element
+    std::vector<std::byte> weights, rounded;
+    std::vector<std::byte> residual, momentum, variance, momentum_scale, variance_scale;
     std::vector<double> sums;
     std::vector<float> own_gradient;
     bool gradient_open = false;

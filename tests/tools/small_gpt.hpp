@@ -22,9 +22,9 @@ struct small_gpt {
   std::vector<std::uint32_t> inputs, targets;
 
   /// Every dimension is odd on purpose: no vector, block or chunk is full.
-  static gpt_config odd_config(encoding compute = encoding::fp32) {
+  static gpt_config odd_config(encoding stored = encoding::fp32) {
     return {
-        .vocabulary = 251, .context = 40, .layers = 2, .heads = 4, .width = 60, .compute = compute};
+        .vocabulary = 251, .context = 40, .layers = 2, .heads = 4, .width = 60, .stored = stored};
   }
   static batch_shape odd_batch() { return {.micro_batches = 1, .sequences = 3, .tokens = 37}; }
 

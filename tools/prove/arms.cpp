@@ -5,17 +5,54 @@
 #include <algorithm>
 
 #include "cpu/update_backend.hpp"
+#include "tools/command/nearest_match.hpp"
 #include "tools/command/size_text.hpp"
 
 namespace ballast::tools {
 namespace {
 
-failure no_such(const std::string& what, const std::string& word, const std::string& words) {
-  return {errc::invalid_argument, fmt::format("{} \"{}\" is none of {}", what, word, words)};
+failure no_such(const std::string& what, const std::string& word, const std::string& words,
+                std::span<const std::string> near = {}) {
+  return {errc::invalid_argument,
+          fmt::format("{} \"{}\" is none of {}{}", what, word, words, did_you_mean(word, near))};
 }
 
-result<engine_config> configure(const prove_settings& settings, const arm& of) {
-  engine_config config;
+/// The one of `all` that is called `word`.
+template <class Value, std::size_t Count>
+result<Value> named(const char* option, const std::string& word, const Value (&all)[Count]) {
+  std::vector<std::string> words;
+  for (const Value each : all) {
+    words.emplace_back(to_string(each));
+    if (words.back() == word) {
+      return each;
+    }
+  }
+  return no_such(option, word, fmt::format("{}", fmt::join(words, ", ")), words);
+}
+
+constexpr encoding all_encodings[] = {encoding::exact, encoding::fp32, encoding::fp16,
+                                      encoding::bf16, encoding::int8};
+constexpr optimizer all_optimizers[] = {optimizer::adamw, optimizer::adam, optimizer::sgd};
+
+/// Every hyperparameter is at work.
+optimizer_options proven_options(optimizer which) {
+  switch (which) {
+    case optimizer::adamw: return adamw_options{.beta2 = 0.95, .weight_decay = 0.1};
+    case optimizer::adam: return adam_options{.beta2 = 0.95, .weight_decay = 0.1};
+    case optimizer::sgd: break;
+  }
+  return sgd_options{.nesterov = true, .weight_decay = 0.1};
+}
+
+status configure(const prove_settings& settings, arm& of) {
+  const auto stored = named("--encodings", of.encoding, all_encodings);
+  const auto with = named("--optimizers", of.optimizer, all_optimizers);
+  if (!stored || !with) {
+    return stored ? with.error() : stored.error();
+  }
+  of.stored = *stored;
+  of.update_by = proven_options(*with);
+  engine_config& config = of.config;
   config.nvme_directory = settings.directory;
   if (of.placement == "device") {
     config.placement = forced_placement{1, 0};
@@ -44,21 +81,12 @@ result<engine_config> configure(const prove_settings& settings, const arm& of) {
     return no_such("--isas", of.isa, "sse2, avx2, avx512");
   }
   config.isa = *isa;
-  if (of.compute != "fp32" && of.compute != "bf16") {
-    return no_such("--computes", of.compute, "fp32, bf16");
-  }
-  return config;
+  return {};
 }
 
-}  // namespace
-
-std::string arm::name() const {
-  return fmt::format("{:<6} {:<4} threads {} tile {:>5} {:<5} {:<8}", placement, compute, threads,
-                     tile, io, isa);
-}
-
-result<std::vector<arm>> arms(const prove_settings& settings) {
-  std::vector<arm> all{arm{}};
+/// Every combination for one pair of encoding and optimizer.
+std::vector<arm> product(const prove_settings& settings, const arm& pair) {
+  std::vector<arm> all{pair};
   const auto multiply = [&](std::string arm::*member, const std::vector<std::string>& words) {
     std::vector<arm> product;
     for (const arm& each : all) {
@@ -69,22 +97,86 @@ result<std::vector<arm>> arms(const prove_settings& settings) {
     }
     all = std::move(product);
   };
-  const auto one = [&](const std::vector<std::string>& words, const std::string& word) {
-    return settings.quick ? std::vector{word} : words;
-  };
-  const std::string widest(cpu::name_of(cpu::supported_instruction_sets().back()));
-  multiply(&arm::compute, settings.computes);
   multiply(&arm::placement, settings.placements);
-  multiply(&arm::threads, one(settings.threads, settings.threads.back()));
-  multiply(&arm::tile, one(settings.tiles, settings.tiles.back()));
-  multiply(&arm::io, one(settings.ios, settings.ios.front()));
-  multiply(&arm::isa, one(settings.isas, widest));
-  for (arm& each : all) {
-    auto config = configure(settings, each);
-    if (!config) {
-      return config.error();
+  multiply(&arm::threads, settings.threads);
+  multiply(&arm::tile, settings.tiles);
+  multiply(&arm::io, settings.ios);
+  multiply(&arm::isa, settings.isas);
+  return all;
+}
+
+/// One of the combinations of the other lists: they are the digits of a number that grows by 7 from
+/// turn to turn, so that no list goes in step with the placements.
+arm going_round(const prove_settings& settings, arm of, std::size_t turn) {
+  std::size_t digits = 7 * turn;
+  const auto take = [&](const std::vector<std::string>& words) {
+    const std::string& word = words[digits % words.size()];
+    digits /= words.size();
+    return word;
+  };
+  of.isa = take(settings.isas);
+  of.threads = take(settings.threads);
+  of.tile = take(settings.tiles);
+  of.io = take(settings.ios);
+  return of;
+}
+
+/// With what a user gets by default.
+arm plain(const prove_settings& settings, arm of) {
+  of.threads = settings.threads.back();
+  of.tile = settings.tiles.back();
+  of.io = settings.ios.front();
+  of.isa = cpu::name_of(cpu::supported_instruction_sets().back());
+  return of;
+}
+
+std::vector<arm> quick_arms(const prove_settings& settings) {
+  std::vector<arm> all;
+  for (std::size_t i = 0; i < settings.encodings.size(); ++i) {
+    arm pair;
+    pair.encoding = settings.encodings[i];
+    pair.optimizer = settings.optimizers[i % settings.optimizers.size()];
+    for (std::size_t j = 0; j < (i == 0 ? settings.placements.size() : 1); ++j) {
+      pair.placement = settings.placements[(i == 0 ? j : i - 1) % settings.placements.size()];
+      all.push_back(plain(settings, pair));
     }
-    each.config = *std::move(config);
+  }
+  return all;
+}
+
+std::vector<arm> all_arms(const prove_settings& settings) {
+  std::vector<arm> all;
+  for (const std::string& stored : settings.encodings) {
+    for (const std::string& with : settings.optimizers) {
+      arm pair;
+      pair.encoding = stored;
+      pair.optimizer = with;
+      if (all.empty()) {
+        all = product(settings, pair);
+        continue;
+      }
+      for (const std::string& where : settings.placements) {
+        pair.placement = where;
+        all.push_back(going_round(settings, pair, all.size()));
+      }
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string arm::name() const {
+  return fmt::format("{:<5} {:<5} {:<6} threads {} tile {:>5} {:<5} {:<8}", encoding, optimizer,
+                     placement, threads, tile, io, isa);
+}
+
+result<std::vector<arm>> arms(const prove_settings& settings) {
+  std::vector<arm> all = settings.quick ? quick_arms(settings) : all_arms(settings);
+  for (arm& each : all) {
+    if (auto known = configure(settings, each); !known) {
+      return known.error();
+    }
   }
   return all;
 }

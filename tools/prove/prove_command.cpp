@@ -49,7 +49,7 @@ exit_code prove(std::span<const std::string> arguments) {
   }
   nlohmann::ordered_json document{{"schema", "ballast.prove/1"}, {"settings", options.values()}};
   std::optional<reference_arm> expected;
-  std::string expected_compute;
+  std::string expected_pair;
   std::size_t identical = 0;
   std::size_t different = 0;
   std::size_t left_out = 0;
@@ -59,14 +59,15 @@ exit_code prove(std::span<const std::string> arguments) {
       continue;
     }
     proof_run run = settings.run;
-    run.model.compute = each.compute == "fp32" ? encoding::fp32 : encoding::exact;
-    if (!expected || expected_compute != each.compute) {
+    run.model.stored = each.stored;
+    run.model.optimizer = each.update_by;
+    if (!expected || expected_pair != each.pair()) {
       auto reference = run_reference(run);
       if (!reference) {
         return call.fail(reference.error(), stage::set_up);
       }
       expected = *std::move(reference);
-      expected_compute = each.compute;
+      expected_pair = each.pair();
     }
     const auto found = run_arm(settings, run, each, *expected);
     if (!found) {

@@ -15,18 +15,20 @@ prove_settings::prove_settings() {
 option_set prove_options(prove_settings& settings) {
   option_set options("ballast prove",
                      "Runs the same steps resident and as placed and compares every bit.");
-  options.section("Arms: every combination of these lists");
+  options.section("Arms: of the first encoding and optimizer every combination of these lists");
   options.list("placements", settings.placements, "PLACE", "device host nvme mixed",
                "where optimizer state rests");
-  options.list("computes", settings.computes, "TYPE", "fp32 bf16",
-               "compute types: fp32 keeps fp32 state, bf16 the exact encoding");
+  options.list("encodings", settings.encodings, "ENCODING", "exact fp32 fp16 bf16 int8",
+               "how state is stored; each with every optimizer and placement");
+  options.list("optimizers", settings.optimizers, "OPTIMIZER", "adamw adam sgd",
+               "what updates it; sgd with Nesterov's momentum");
   options.list("threads", settings.threads, "N", "1 2", "engine threads");
   options.list("tiles", settings.tiles, "COUNT", "8Ki 20Ki", "elements of a tile");
   options.list("ios", settings.ios, "BACKEND", "uring posix", "what moves bytes to and from disk");
   options.list("isas", settings.isas, "SET", "sse2 avx2 avx512",
                "instruction sets of the optimizer's kernels");
   options.flag("quick", settings.quick,
-               "of all lists but placements and computes only what a user gets by default");
+               "each placement, encoding and optimizer, of the rest what a user gets by default");
   options.section("Run");
   options.whole("steps", settings.run.steps, {1, 1u << 20}, "steps of every arm");
   options.whole("layers", settings.run.model.layers, {1, 1024}, "transformer blocks");

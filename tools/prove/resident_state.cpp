@@ -171,7 +171,7 @@ double resident_state::round_gradients(bool& finite) {
 
 result<step_outcome> resident_state::step(const step_options& options) {
   bool finite = true;
-  const double norm = std::sqrt(round_gradients(finite));
+  const double norm = std::sqrt(round_gradients(finite)) / options.loss_scale;
   const double clip =
       options.clip_norm > 0 ? std::min(1.0, options.clip_norm / (norm + 1e-6)) : 1.0;
   std::uint32_t findings = found_nothing;
@@ -181,10 +181,11 @@ result<step_outcome> resident_state::step(const step_options& options) {
       const parameter& each = declared_.at(parameter_id{which});
       if (each.options.trainable) {
         flat_layer& home = layers_[at.layer];
-        const update_recipe recipe{home.stored, compute_type(home.stored),
-                                   make_scalars(declared_.groups()[each.options.group.value],
-                                                options.learning_rate, updates_, clip),
-                                   arithmetic::noise_key(0, updates_)};
+        const update_recipe recipe{
+            home.stored, compute_type(home.stored),
+            make_scalars(declared_.groups()[each.options.group.value], options.learning_rate,
+                         updates_, clip / options.loss_scale),
+            arithmetic::noise_key(0, updates_)};
         reference::update(recipe, view_of(home, at.offset, at.count), findings);
       }
     }

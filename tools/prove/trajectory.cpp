@@ -1,6 +1,7 @@
 #include "tools/prove/trajectory.hpp"
 
 #include <algorithm>
+#include <ballast/loss_scale.hpp>
 #include <bit>
 
 namespace ballast::tools {
@@ -31,20 +32,27 @@ result<std::vector<double>> follow(const proof_run& run, const gpt_model& declar
   if (auto attached = compute.attach(state); !attached) {
     return attached.error();
   }
+  // Of fp16 the first steps overflow, and the scale grows again: both are part of the trajectory.
+  loss_scale scale = *loss_scale::make({.initial = 0x1p26, .growth_interval = 6});
+  const bool scaled = compute_type(run.model.stored) == dtype::f16;
   std::vector<double> losses;
   for (std::uint64_t step = 1; step <= run.steps; ++step) {
     const std::vector<std::uint32_t> drawn = tokens(run, step);
     const std::size_t n = drawn.size() - 1;
-    const auto loss = compute.train({std::span(drawn).first(n), std::span(drawn).subspan(1, n)});
+    const double factor = scaled ? scale.value() : 1;
+    const auto loss =
+        compute.train({std::span(drawn).first(n), std::span(drawn).subspan(1, n), factor});
     if (!loss) {
       return loss.error();
     }
     losses.push_back(*loss);
     // A clip norm that about every second step exceeds, so that both branches are walked.
-    const auto stepped = state.step({.learning_rate = 1e-3, .clip_norm = 1.0});
+    const auto stepped =
+        state.step({.learning_rate = 1e-3, .clip_norm = 1.0, .loss_scale = factor});
     if (!stepped) {
       return stepped.error();
     }
+    scale.update(stepped->skipped);
     losses.push_back(stepped->gradient_norm);
     if (auto done = after(step); !done) {
       return done.error();

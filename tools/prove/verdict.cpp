@@ -106,7 +106,8 @@ std::string line(const arm& placed, const verdict& found) {
 
 nlohmann::ordered_json row(const arm& placed, const verdict& found) {
   nlohmann::ordered_json json{{"placement", placed.placement},
-                              {"compute", placed.compute},
+                              {"encoding", placed.encoding},
+                              {"optimizer", placed.optimizer},
                               {"threads", placed.config.threads},
                               {"tile_elements", placed.config.tile_elements.value},
                               {"io", placed.io},

@@ -11,7 +11,7 @@
 
 namespace ballast::tools {
 
-/// The reference of one encoding: its state after the last step, and its losses.
+/// The reference of one encoding and optimizer: its state after the last step, and its losses.
 struct reference_arm {
   gpt_model declared;
   std::unique_ptr<resident_state> state;

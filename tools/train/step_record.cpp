@@ -29,7 +29,8 @@ std::string note(const step_record& record) {
       record.result.loss, record.result.gradient_norm, record.result.learning_rate,
       record.tokens_per_second(), record.seconds, 100 * shares.compute, 100 * shares.fetch_wait,
       100 * (shares.gradient_wait + shares.gradient_pass), 100 * shares.update,
-      record.result.skipped ? ", SKIPPED" : "");
+      record.result.skipped ? fmt::format(", SKIPPED at loss scale {}", record.result.loss_scale)
+                            : "");
 }
 
 nlohmann::ordered_json log_line(const step_record& record) {
@@ -38,6 +39,7 @@ nlohmann::ordered_json log_line(const step_record& record) {
                               {"loss", record.result.loss},
                               {"grad_norm", record.result.gradient_norm},
                               {"lr", record.result.learning_rate},
+                              {"loss_scale", record.result.loss_scale},
                               {"tokens_per_s", record.tokens_per_second()},
                               {"step_s", record.seconds},
                               {"skipped", record.result.skipped}};

@@ -1,6 +1,10 @@
 #include "tools/train/train_settings.hpp"
 
+#include <fmt/format.h>
+
+#include "tools/command/number_text.hpp"
 #include "tools/engine_settings.hpp"
+#include "tools/train/given_option.hpp"
 
 namespace ballast::tools {
 namespace {
@@ -15,10 +19,45 @@ void add_model_options(option_set& options, gpt_config& model) {
   options.whole("context", model.context, {1, 1u << 20}, "positions the model knows");
   options.whole("vocabulary", model.vocabulary, {byte_vocabulary, 1u << 24},
                 "tokens; above 256 the rest is never seen");
-  options.choice<encoding>("compute", model.compute,
-                           {{"bf16", encoding::exact}, {"fp32", encoding::fp32}},
-                           "compute type; bf16 keeps exact fp32 masters");
+  options.choice<encoding>("encoding", model.stored,
+                           {{"fp32", encoding::fp32},
+                            {"exact", encoding::exact},
+                            {"fp16", encoding::fp16},
+                            {"bf16", encoding::bf16},
+                            {"int8", encoding::int8}},
+                           "of weights and optimizer state; exact, bf16 and int8 compute in bf16");
   options.whole("seed", model.seed, {}, "of the initial weights");
+}
+
+void add_loss_scale_options(option_set& options, train_settings& settings) {
+  const auto in_fp16 = [&settings](auto preset) {
+    return [&settings, preset] {
+      const bool scaled = compute_type(settings.trainer.model.stored) == dtype::f16;
+      return scaled ? std::optional(preset) : std::nullopt;
+    };
+  };
+  const loss_scale_options& presets = settings.trainer.scale;
+  option initial{.name = "loss-scale",
+                 .kind = option_kind::real,
+                 .value = "X",
+                 .preset = fmt::format("{}", presets.initial),
+                 .help = "of the first step, a power of two (fp16)",
+                 .set = {},
+                 .show = {}};
+  options.add(given_option(
+      std::move(initial), settings.loss_scale,
+      [](const std::string& text) { return parse_real(text); }, in_fp16(presets.initial)));
+  option growth{.name = "loss-scale-growth",
+                .kind = option_kind::whole,
+                .value = "N",
+                .preset = fmt::format("{}", presets.growth_interval),
+                .help = "good steps in a row after which the loss scale doubles (fp16)",
+                .set = {},
+                .show = {}};
+  options.add(given_option(
+      std::move(growth), settings.loss_scale_growth,
+      [](const std::string& text) { return parse_whole(text, {.least = 1}); },
+      in_fp16(presets.growth_interval)));
 }
 
 void add_training_options(option_set& options, train_settings& settings) {
@@ -39,11 +78,8 @@ void add_training_options(option_set& options, train_settings& settings) {
   options.real("last-learning-rate", training.learning_rate.last, {0, 1e3},
                "where the cosine ends");
   options.whole("warm-up", training.learning_rate.warm_up, {}, "steps of linear warm-up");
-  options.real("weight-decay", training.model.optimizer.weight_decay, {0, 1e3},
-               "decoupled, of matrices and embeddings only");
-  options.real("beta1", training.model.optimizer.beta1, {0, 0.999999}, "AdamW's decay of m");
-  options.real("beta2", training.model.optimizer.beta2, {0, 0.99999999}, "AdamW's decay of v");
-  options.real("epsilon", training.model.optimizer.epsilon, {1e-30, 1}, "AdamW's epsilon");
+  add_optimizer_options(options, settings.optimizer);
+  add_loss_scale_options(options, settings);
   options.real("clip", training.clip_norm, {0, 1e30}, "global gradient norm; 0: no clipping");
   options.whole("compute-threads", training.batch.threads, {0, 1024},
                 "threads of the model's arithmetic; 0: one a core");
@@ -59,6 +95,26 @@ train_settings::train_settings() {
   trainer.model.width = 256;
   trainer.batch.sequences = 8;
   trainer.batch.tokens = 128;
+}
+
+status train_settings::resolve() {
+  auto hyperparameters = chosen(optimizer);
+  if (!hyperparameters) {
+    return hyperparameters.error();
+  }
+  trainer.model.optimizer = *hyperparameters;
+  if (compute_type(trainer.model.stored) != dtype::f16 && (loss_scale || loss_scale_growth)) {
+    return failure{errc::invalid_argument,
+                   fmt::format("--loss-scale{} is no option of --encoding {}; leave it out or "
+                               "choose fp16",
+                               loss_scale ? "" : "-growth", to_string(trainer.model.stored))};
+  }
+  trainer.scale.initial = loss_scale.value_or(trainer.scale.initial);
+  trainer.scale.growth_interval = loss_scale_growth.value_or(trainer.scale.growth_interval);
+  if (auto usable = ballast::loss_scale::make(trainer.scale); !usable) {
+    return usable.error();
+  }
+  return {};
 }
 
 train_settings train_settings::for_demo() {

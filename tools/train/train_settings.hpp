@@ -6,12 +6,16 @@
 #include <vector>
 
 #include "tools/command/option_set.hpp"
+#include "tools/train/optimizer_settings.hpp"
 #include "tools/trainer/trainer.hpp"
 
 namespace ballast::tools {
 
 struct train_settings {
   trainer_options trainer;
+  optimizer_settings optimizer;  ///< for trainer.model.optimizer
+  std::optional<double> loss_scale;
+  std::optional<std::uint64_t> loss_scale_growth;
   engine_config engine;
   std::vector<std::string> data;  ///< empty: the folder of licence texts
   std::uint64_t evaluate_every = 0;
@@ -21,6 +25,11 @@ struct train_settings {
   bool demo = false;
 
   train_settings();
+  /// Puts the choice of optimizer and loss scale into the trainer's options.
+  ///
+  /// Errors: invalid_argument for an option that the chosen optimizer or encoding does not have
+  status resolve();
+
   /// A model that fits neither of its memory budgets and learns on two cores in minutes.
   static train_settings for_demo();
 };

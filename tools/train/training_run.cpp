@@ -23,10 +23,15 @@ std::string described(const text_loss& loss) {
 
 }  // namespace
 
-training_run::training_run(const train_settings& settings, corpus text)
-    : settings_(settings), text_(std::move(text)), model_(declare(settings.trainer.model)) {}
+training_run::training_run(train_settings settings, corpus text)
+    : settings_(std::move(settings)),
+      text_(std::move(text)),
+      model_(declare(settings_.trainer.model)) {}
 
-result<std::unique_ptr<training_run>> training_run::prepare(const train_settings& settings) {
+result<std::unique_ptr<training_run>> training_run::prepare(train_settings settings) {
+  if (auto resolved = settings.resolve(); !resolved) {
+    return resolved.error();
+  }
   if (auto sane = check(settings.trainer.model, settings.trainer.batch); !sane) {
     return sane.error();
   }
@@ -34,7 +39,7 @@ result<std::unique_ptr<training_run>> training_run::prepare(const train_settings
   if (!text) {
     return text.error();
   }
-  std::unique_ptr<training_run> made(new training_run(settings, *std::move(text)));
+  std::unique_ptr<training_run> made(new training_run(std::move(settings), *std::move(text)));
   if (auto sealed = made->seal(); !sealed) {
     return sealed.error();
   }
@@ -103,6 +108,7 @@ result<step_record> training_run::one_step(std::uint64_t index) {
   train_seconds_ += record.seconds;
   trained_tokens_ += stepped->tokens;
   moved_ = record.report.moved;
+  skipped_steps_ += stepped->skipped ? 1 : 0;
   // A skipped step updates nothing, so it moves no state; any other moves what the plan says.
   if (!stepped->skipped && moved_ != predicted_) {
     ++unpredicted_steps_;
@@ -130,6 +136,9 @@ void training_run::print_summary() const {
   fmt::print("{} steps, {} tokens in {:.1f} s: {:.0f} tokens/s\n",
              settings_.trainer.learning_rate.steps, trained_tokens_, train_seconds_,
              static_cast<double>(trained_tokens_) / train_seconds_);
+  if (skipped_steps_ > 0) {
+    fmt::print("{} of them skipped: a gradient was not finite\n", skipped_steps_);
+  }
   fmt::print("before: {}\nafter:  {}\n", described(*first_), described(last_ ? *last_ : *first_));
   fmt::print("a step moves (plan, measured):");
   for (const hop each : {hop::read, hop::write, hop::upload, hop::download}) {

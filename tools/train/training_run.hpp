@@ -21,7 +21,7 @@ class training_run {
   /// Loads the text, declares the model and seals the engine; nothing is trained yet.
   ///
   /// Errors: what the text, the model, the plan or the parts refuse
-  static result<std::unique_ptr<training_run>> prepare(const train_settings& settings);
+  static result<std::unique_ptr<training_run>> prepare(train_settings settings);
 
   const plan& sealed() const { return plan_; }
   std::vector<std::string> parts() const { return engine_->parts(); }
@@ -30,7 +30,7 @@ class training_run {
   status train(json_lines* log);
 
  private:
-  training_run(const train_settings& settings, corpus text);
+  training_run(train_settings settings, corpus text);
 
   status seal();
   result<step_record> one_step(std::uint64_t index);
@@ -38,7 +38,7 @@ class training_run {
   void print_summary() const;
   status print_sample();
 
-  const train_settings& settings_;
+  const train_settings settings_;
   const corpus text_;
   const gpt_model model_;
   std::unique_ptr<engine> engine_;
@@ -50,6 +50,7 @@ class training_run {
   std::optional<text_loss> first_, last_;
   double train_seconds_ = 0;
   std::uint64_t trained_tokens_ = 0;
+  std::uint64_t skipped_steps_ = 0;
   std::uint64_t unpredicted_steps_ = 0;  ///< whose traffic differed from the plan's
   traffic moved_;                        ///< of the last step
 };

@@ -1,5 +1,6 @@
-// The 16-bit compute type: the upper half of an fp32. A tag over its bits; arithmetic is done in
-// fp32 after widening, by the kernels (kernels.hpp) and the matrix products (block_product.hpp).
+// The 16-bit compute type of exact, bf16 and int8: the upper half of an fp32. A tag over its bits;
+// arithmetic is done in fp32 after widening, by the kernels (kernels.hpp) and the matrix products
+// (block_product.hpp).
 #pragma once
 
 #include <cstdint>

@@ -100,14 +100,16 @@ struct stored_matrix {
   std::size_t rows, columns, stride;
 
   std::size_t floats() const { return (rows * columns + 15) / 16 * 16; }
-  void widen(const bfloat16* from, float* to) const {
+  template <class T>
+  void widen(const T* from, float* to) const {
     for (std::size_t row = 0; row < rows; ++row) {
-      best_kernels<bfloat16>().widen(from + row * stride, columns, to + row * columns);
+      best_kernels<T>().widen(from + row * stride, columns, to + row * columns);
     }
   }
 };
 
-class widened_product final : public block_product<bfloat16> {
+template <class T>
+class widened_product final : public block_product<T> {
  public:
   widened_product(const product_shape& shape, unsigned slots)
       : a_{shape.a_transposed ? shape.k : shape.m, shape.a_transposed ? shape.m : shape.k,
@@ -120,8 +122,7 @@ class widened_product final : public block_product<bfloat16> {
     return (a_.floats() + b_.floats()) * sizeof(float) + product_.scratch_bytes();
   }
 
-  void run(unsigned slot, const bfloat16* a, const bfloat16* b, float* c,
-           std::byte* scratch) const override {
+  void run(unsigned slot, const T* a, const T* b, float* c, std::byte* scratch) const override {
     auto* wide_a = reinterpret_cast<float*>(scratch);
     float* wide_b = wide_a + a_.floats();
     a_.widen(a, wide_a);
@@ -152,8 +153,12 @@ std::unique_ptr<block_product<bfloat16>> make(const product_shape& shape, unsign
     return std::make_unique<native_product<bfloat16>>(shape, slots);
   } catch (const dnnl::error& problem) {
     if (problem.status != dnnl_unimplemented) throw;
-    return std::make_unique<widened_product>(shape, slots);
+    return std::make_unique<widened_product<bfloat16>>(shape, slots);
   }
+}
+
+std::unique_ptr<block_product<float16>> make(const product_shape& shape, unsigned slots, float16) {
+  return std::make_unique<widened_product<float16>>(shape, slots);
 }
 
 }  // namespace
@@ -176,5 +181,6 @@ const block_product<T>& product_library<T>::get(const product_shape& shape) {
 
 template class product_library<float>;
 template class product_library<bfloat16>;
+template class product_library<float16>;
 
 }  // namespace ballast::tools

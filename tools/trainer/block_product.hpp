@@ -1,6 +1,6 @@
 // One matrix product of a fixed shape that runs in the calling thread: C = A B or C += A B, with A
-// and B of the compute type T and C in fp32. A oneDNN primitive, or, where oneDNN has no bf16
-// product for this processor, the fp32 one on widened copies.
+// and B of the compute type T and C in fp32. A oneDNN primitive, or, where oneDNN has none for T on
+// this processor (f16 on any, bf16 on some), the fp32 one on widened copies.
 //
 // Made once a shape by a product_library, which owns it. run() allocates nothing of its own;
 // threads call it at the same time with different slots.
@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "tools/trainer/bfloat16.hpp"
+#include "tools/trainer/float16.hpp"
 
 namespace ballast::tools {
 

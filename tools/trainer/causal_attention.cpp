@@ -186,5 +186,6 @@ void causal_attention<T>::backward_head(const thread_scratch& scratch, unsigned 
 
 template class causal_attention<float>;
 template class causal_attention<bfloat16>;
+template class causal_attention<float16>;
 
 }  // namespace ballast::tools

@@ -53,7 +53,7 @@ class typed_gpt final : public gpt {
     for (std::size_t index = 0; index < config_.layers; ++index) {
       if (status done = forward(index, batch_.micro_batches, true); !done) return done.error();
     }
-    result<double> loss = head_forward_backward(batch.targets);
+    result<double> loss = head_forward_backward(batch.targets, batch.loss_scale);
     if (!loss) return loss;
     for (std::size_t index = config_.layers; index-- > 0;) {
       if (status done = backward(index); !done) return done.error();
@@ -134,12 +134,12 @@ class typed_gpt final : public gpt {
   }
 
   /// Returns the sum of the losses; leaves the stream's gradient in the last boundary.
-  result<double> head_forward_backward(std::span<const std::uint32_t> targets) {
+  result<double> head_forward_backward(std::span<const std::uint32_t> targets, double loss_scale) {
     result<std::unique_ptr<weights_view>> weights = state_->fetch(model_.head);
     if (!weights) return weights.error();
     result<std::unique_ptr<gradients_view>> gradients = state_->gradients(model_.head);
     if (!gradients) return gradients.error();
-    const float weight = 1.0f / static_cast<float>(batch_.step_tokens());
+    const float weight = static_cast<float>(loss_scale) / static_cast<float>(batch_.step_tokens());
     double sum = 0;
     pool_.enter([&] {
       for (std::size_t micro = 0; micro < batch_.micro_batches; ++micro) {
@@ -235,8 +235,12 @@ result<std::span<const float>> typed_gpt<T>::next_logits(std::span<const std::ui
 result<std::unique_ptr<gpt>> make_gpt(const gpt_config& config, const gpt_model& model,
                                       const batch_shape& batch) {
   if (status usable = check(config, batch); !usable) return usable.error();
-  if (config.compute == encoding::fp32) {
-    return std::unique_ptr<gpt>(std::make_unique<typed_gpt<float>>(config, model, batch));
+  switch (compute_type(config.stored)) {
+    case dtype::f32:
+      return std::unique_ptr<gpt>(std::make_unique<typed_gpt<float>>(config, model, batch));
+    case dtype::f16:
+      return std::unique_ptr<gpt>(std::make_unique<typed_gpt<float16>>(config, model, batch));
+    case dtype::bf16: break;
   }
   return std::unique_ptr<gpt>(std::make_unique<typed_gpt<bfloat16>>(config, model, batch));
 }

@@ -23,6 +23,7 @@ namespace ballast::tools {
 struct token_batch {
   std::span<const std::uint32_t> inputs;
   std::span<const std::uint32_t> targets;
+  double loss_scale = 1;  ///< train() pushes gradients of the loss times this
 };
 
 class gpt {
@@ -36,7 +37,7 @@ class gpt {
   virtual status attach(training_state& state) = 0;
 
   /// Forward and backward over a step's micro-batches; pushes every layer's gradient of the mean
-  /// loss over all tokens, and returns that loss in nats.
+  /// loss over all tokens, times the loss scale, and returns the loss in nats.
   virtual result<double> train(const token_batch& batch) = 0;
 
   /// The sum of the cross-entropies of a batch in nats, in the pass "evaluate". Of the batch, any

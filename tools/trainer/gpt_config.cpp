@@ -19,10 +19,6 @@ status check(const gpt_config& config, const batch_shape& batch) {
     return refused(
         fmt::format("width {} must be a multiple of heads {}", config.width, config.heads));
   }
-  if (config.compute != encoding::fp32 && config.compute != encoding::exact) {
-    return refused(fmt::format("the trainer computes in fp32 or exact (bf16), not in {}",
-                               to_string(config.compute)));
-  }
   if (batch.micro_batches == 0 || batch.sequences == 0 || batch.tokens == 0 ||
       batch.logit_rows == 0) {
     return refused("micro-batches, sequences, tokens and logit rows must all be at least 1");

@@ -9,16 +9,19 @@
 
 namespace ballast::tools {
 
-/// The architecture. `compute` is encoding::fp32, or encoding::exact for bf16 weights and products.
+/// The architecture, and how its parameters are stored and updated. The model is computed in the
+/// encoding's compute type.
 struct gpt_config {
   std::uint32_t vocabulary = 256;
   std::uint32_t context = 128;  ///< positions the model knows
   std::uint32_t layers = 8;
   std::uint32_t heads = 8;
   std::uint32_t width = 512;
-  encoding compute = encoding::exact;
+  encoding stored = encoding::exact;
   std::uint64_t seed = 1;  ///< of the initial weights
-  adamw_options optimizer = {.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1};
+  /// Its weight decay is that of matrices and embeddings; other parameters have none.
+  optimizer_options optimizer =
+      adamw_options{.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1};
 };
 
 /// How a step is cut, and how many threads compute it.

@@ -28,8 +28,8 @@ class declarer {
  public:
   declarer(ballast::model& into, const gpt_config& config)
       : model_(into), config_(config), decayed_(into.add_group(config.optimizer)) {
-    adamw_options plain = config.optimizer;
-    plain.weight_decay = 0;
+    optimizer_options plain = config.optimizer;
+    std::visit([](auto& of) { of.weight_decay = 0; }, plain);
     undecayed_ = into.add_group(plain);
   }
 
@@ -37,7 +37,7 @@ class declarer {
                       float deviation) {
     const std::uint64_t key = mixed(config_.seed) + 3 * model_.parameters().size();
     return model_.add_parameter(where, std::move(name), {out, in},
-                                {.stored = config_.compute,
+                                {.stored = config_.stored,
                                  .group = decayed_,
                                  .trainable = true,
                                  .init = normal(key, deviation)});
@@ -45,7 +45,7 @@ class declarer {
 
   parameter_id vector(layer_id where, std::string name, std::uint64_t count, float value) {
     return model_.add_parameter(where, std::move(name), {count},
-                                {.stored = config_.compute,
+                                {.stored = config_.stored,
                                  .group = undecayed_,
                                  .trainable = true,
                                  .init = constant(value)});

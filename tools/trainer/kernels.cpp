@@ -4,6 +4,7 @@ namespace ballast::tools {
 
 extern const kernel_table<float> kernels_baseline_f32, kernels_avx2_f32, kernels_avx512_f32;
 extern const kernel_table<bfloat16> kernels_baseline_bf16, kernels_avx2_bf16, kernels_avx512_bf16;
+extern const kernel_table<float16> kernels_baseline_f16, kernels_avx2_f16, kernels_avx512_f16;
 
 namespace {
 
@@ -34,6 +35,11 @@ available_kernels<bfloat16> runnable_kernels<bfloat16>() {
   return runnable(kernels_baseline_bf16, kernels_avx2_bf16, kernels_avx512_bf16);
 }
 
+template <>
+available_kernels<float16> runnable_kernels<float16>() {
+  return runnable(kernels_baseline_f16, kernels_avx2_f16, kernels_avx512_f16);
+}
+
 template <class T>
 const kernel_table<T>& best_kernels() {
   const available_kernels<T> found = runnable_kernels<T>();
@@ -41,5 +47,6 @@ const kernel_table<T>& best_kernels() {
 }
 template const kernel_table<float>& best_kernels<float>();
 template const kernel_table<bfloat16>& best_kernels<bfloat16>();
+template const kernel_table<float16>& best_kernels<float16>();
 
 }  // namespace ballast::tools

@@ -1,6 +1,6 @@
 // The element-wise half of the model: everything that is not a matrix product, one row or one run
-// of columns at a time. Rows and sums are computed in fp32; T (float or bfloat16) is the compute
-// type of weights and of what feeds a product, rounded to nearest even.
+// of columns at a time. Rows and sums are computed in fp32; T (float, bfloat16 or float16) is the
+// compute type of weights and of what feeds a product, rounded to nearest even.
 //
 // One table of functions an instruction set, each compiled in a file of its own from
 // kernels_body.hpp. All of them use the same 16 lanes and no fma, so their results are equal bit
@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "tools/trainer/bfloat16.hpp"
+#include "tools/trainer/float16.hpp"
 
 namespace ballast::tools {
 

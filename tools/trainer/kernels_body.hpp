@@ -1,68 +1,14 @@
 // The kernels' one source, included by kernels_baseline.cpp, kernels_avx2.cpp and
 // kernels_avx512.cpp with different compile flags. Nothing here has external linkage.
 //
-// The vector is always 16 floats, GCC's generic vector type: one zmm, two ymm or four xmm. Lane
-// structure and operations are thereby the same on every instruction set. Tails are computed with
-// the same operations on a vector padded with zeros (or -inf where a maximum is taken).
+// Tails are computed with the same operations on a vector padded with zeros (or -inf where a
+// maximum is taken).
 #pragma once
 
-#include "tools/trainer/kernels.hpp"
+#include "tools/trainer/lanes.hpp"
 
 namespace ballast::tools {
 namespace {
-
-#define BALLAST_INLINE __attribute__((always_inline)) inline
-
-constexpr std::size_t lanes = 16;
-using floats = float __attribute__((vector_size(64)));
-using ints = std::int32_t __attribute__((vector_size(64)));
-using words = std::uint32_t __attribute__((vector_size(64)));
-using halves = std::uint16_t __attribute__((vector_size(32)));
-
-/// How many lanes of a vector exist in memory: all of them, or the tail's.
-struct whole {
-  static constexpr std::size_t count = lanes;
-};
-struct part {
-  std::size_t count;
-};
-
-template <class Count>
-BALLAST_INLINE floats load(const float* from, Count of) {
-  floats value = {};
-  __builtin_memcpy(&value, from, of.count * sizeof(float));
-  return value;
-}
-
-template <class Count>
-BALLAST_INLINE floats load(const bfloat16* from, Count of) {
-  halves value = {};
-  __builtin_memcpy(&value, from, of.count * sizeof(bfloat16));
-  return (floats)(__builtin_convertvector(value, words) << 16);
-}
-
-template <class Count>
-BALLAST_INLINE void store(float* to, floats value, Count of) {
-  __builtin_memcpy(to, &value, of.count * sizeof(float));
-}
-
-/// Rounds to nearest even; every NaN becomes 0x7FC0.
-template <class Count>
-BALLAST_INLINE void store(bfloat16* to, floats value, Count of) {
-  const words bits = (words)value;
-  const words even = bits + 0x7FFF + ((bits >> 16) & 1);
-  const words kept = value == value ? even : (words)(ints{} + 0x7FC00000);
-  const halves rounded = __builtin_convertvector(kept >> 16, halves);
-  __builtin_memcpy(to, &rounded, of.count * sizeof(bfloat16));
-}
-
-/// What a value is once it has been stored as T.
-BALLAST_INLINE floats stored(floats value, const float*) { return value; }
-BALLAST_INLINE floats stored(floats value, const bfloat16*) {
-  bfloat16 memory[lanes];
-  store(memory, value, whole{});
-  return load(memory, whole{});
-}
 
 /// Calls body(offset, whole) for each full vector of n elements and body(offset, part) for the
 /// rest.

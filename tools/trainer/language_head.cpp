@@ -147,7 +147,9 @@ void language_head<T>::chunk_backward(compute_pool& pool, const scratch_set& scr
 
 template struct head_activations<float>;
 template struct head_activations<bfloat16>;
+template struct head_activations<float16>;
 template class language_head<float>;
 template class language_head<bfloat16>;
+template class language_head<float16>;
 
 }  // namespace ballast::tools

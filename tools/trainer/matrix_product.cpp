@@ -77,5 +77,6 @@ void matrix_product<T>::compute(const product_block& block, unsigned slot, const
 
 template class matrix_product<float>;
 template class matrix_product<bfloat16>;
+template class matrix_product<float16>;
 
 }  // namespace ballast::tools

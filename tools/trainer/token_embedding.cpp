@@ -39,9 +39,13 @@ template void embed_rows<float>(compute_pool&, const gpt_model&, const weights_v
                                 std::size_t, float*);
 template void embed_rows<bfloat16>(compute_pool&, const gpt_model&, const weights_view&, token_rows,
                                    std::size_t, float*);
+template void embed_rows<float16>(compute_pool&, const gpt_model&, const weights_view&, token_rows,
+                                  std::size_t, float*);
 template void embed_rows_backward<float>(compute_pool&, const gpt_model&, gradients_view&,
                                          token_rows, std::size_t, const float*);
 template void embed_rows_backward<bfloat16>(compute_pool&, const gpt_model&, gradients_view&,
                                             token_rows, std::size_t, const float*);
+template void embed_rows_backward<float16>(compute_pool&, const gpt_model&, gradients_view&,
+                                           token_rows, std::size_t, const float*);
 
 }  // namespace ballast::tools

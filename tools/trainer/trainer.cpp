@@ -51,15 +51,22 @@ result<std::unique_ptr<trainer>> trainer::make(const trainer_options& options,
   result<std::unique_ptr<gpt>> passes = make_gpt(options.model, model, options.batch);
   if (!passes) return passes.error();
   if (status done = (*passes)->attach(state); !done) return done.error();
-  return std::unique_ptr<trainer>(new trainer(options, text, state, std::move(*passes)));
+  std::optional<loss_scale> scale;
+  if (compute_type(options.model.stored) == dtype::f16) {
+    auto dynamic = loss_scale::make(options.scale);
+    if (!dynamic) return dynamic.error();
+    scale = *dynamic;
+  }
+  return std::unique_ptr<trainer>(new trainer(options, text, state, std::move(*passes), scale));
 }
 
 trainer::trainer(const trainer_options& options, const corpus& text, training_state& state,
-                 std::unique_ptr<gpt> passes)
+                 std::unique_ptr<gpt> passes, std::optional<loss_scale> scale)
     : options_(options),
       text_(text),
       state_(state),
       gpt_(std::move(passes)),
+      scale_(scale),
       validation_(text.validation_windows(options.batch.tokens, options.validation_windows)),
       inputs_(options.batch.step_tokens()),
       targets_(options.batch.step_tokens()) {}
@@ -73,15 +80,18 @@ result<step_result> trainer::step(std::uint64_t index) {
     fill(*window, std::span(inputs_).subspan(sequence * tokens, tokens),
          std::span(targets_).subspan(sequence * tokens, tokens));
   }
-  const result<double> loss = gpt_->train({inputs_, targets_});
+  const double scale = scale_ ? scale_->value() : 1;
+  const result<double> loss = gpt_->train({inputs_, targets_, scale});
   if (!loss) return loss.error();
   const double rate = options_.learning_rate.at(index);
   const result<step_outcome> outcome =
-      state_.step({.learning_rate = rate, .clip_norm = options_.clip_norm});
+      state_.step({.learning_rate = rate, .clip_norm = options_.clip_norm, .loss_scale = scale});
   if (!outcome) return outcome.error();
+  if (scale_) scale_->update(outcome->skipped);
   return step_result{.loss = *loss,
                      .gradient_norm = outcome->gradient_norm,
                      .learning_rate = rate,
+                     .loss_scale = scale,
                      .tokens = options_.batch.step_tokens(),
                      .skipped = outcome->skipped};
 }

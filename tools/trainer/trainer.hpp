@@ -5,7 +5,9 @@
 // the number of compute threads. Nothing is allocated after the first evaluation but oneDNN's own.
 #pragma once
 
+#include <ballast/loss_scale.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,14 +23,16 @@ struct trainer_options {
   batch_shape batch;
   learning_rate_schedule learning_rate;
   double clip_norm = 1.0;              ///< 0: none
+  loss_scale_options scale = {};       ///< of fp16 compute; other types compute unscaled
   std::uint64_t data_seed = 1;         ///< of the batches
   std::size_t validation_windows = 0;  ///< at most so many; 0: the whole validation text
 };
 
 struct step_result {
   double loss = 0;           ///< mean over the step's tokens, nats, before the update
-  double gradient_norm = 0;  ///< before clipping
+  double gradient_norm = 0;  ///< unscaled, before clipping
   double learning_rate = 0;
+  double loss_scale = 1;
   std::uint64_t tokens = 0;
   bool skipped = false;
 };
@@ -71,12 +75,13 @@ class trainer {
 
  private:
   trainer(const trainer_options& options, const corpus& text, training_state& state,
-          std::unique_ptr<gpt> passes);
+          std::unique_ptr<gpt> passes, std::optional<loss_scale> scale);
 
   trainer_options options_;
   const corpus& text_;
   training_state& state_;
   std::unique_ptr<gpt> gpt_;
+  std::optional<loss_scale> scale_;  ///< of fp16 compute only
   std::vector<text_window> validation_;
   std::vector<std::uint32_t> inputs_, targets_;
 };

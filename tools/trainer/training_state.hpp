@@ -15,7 +15,7 @@ namespace ballast::tools {
 class weights_view {
  public:
   virtual ~weights_view() = default;
-  /// The parameter's elements in the compute type of its encoding: fp32 f32, exact bf16.
+  /// The parameter's elements in the compute type of its encoding.
   virtual std::span<const std::byte> weights(parameter_id which) const = 0;
 };
 
@@ -28,11 +28,12 @@ class gradients_view {
 
 struct step_options {
   double learning_rate = 0;
-  double clip_norm = 0;  ///< 0: no clipping
+  double clip_norm = 0;   ///< 0: no clipping
+  double loss_scale = 1;  ///< gradients are divided by it
 };
 
 struct step_outcome {
-  double gradient_norm = 0;  ///< before clipping
+  double gradient_norm = 0;  ///< of the unscaled gradient, before clipping
   bool skipped = false;      ///< a NaN or Inf was found; nothing was updated
 };
 

@@ -223,9 +223,12 @@ void transformer_block<T>::backward_attention(compute_pool& pool, const scratch_
 
 template struct block_activations<float>;
 template struct block_activations<bfloat16>;
+template struct block_activations<float16>;
 template struct block_gradients<float>;
 template struct block_gradients<bfloat16>;
+template struct block_gradients<float16>;
 template class transformer_block<float>;
 template class transformer_block<bfloat16>;
+template class transformer_block<float16>;
 
 }  // namespace ballast::tools
