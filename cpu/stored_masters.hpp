@@ -23,7 +23,7 @@ inline float load_master(encoding stored, const state_view& view, std::size_t at
 }
 
 /// `master` is canonical; the low 8 bits of `noise` round it in int8. True when it is finite and
-/// the weight is not.
+/// the weight is not; in int8 whenever the weight is not.
 inline bool store_master(encoding stored, const state_view& view, std::size_t at, float master,
                          std::uint32_t noise) {
   switch (stored) {
@@ -44,7 +44,7 @@ inline bool store_master(encoding stored, const state_view& view, std::size_t at
       const arithmetic::short_split_master halves = arithmetic::short_split(rounded);
       store(view.weights, at, halves.weight);
       store(view.residual, at, halves.residual);
-      return arithmetic::overflows_short_weight(master);
+      return arithmetic::is_infinite(halves);
     }
   }
   return false;

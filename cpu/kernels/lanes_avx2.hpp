@@ -39,10 +39,6 @@ struct avx2_lanes {
     for (std::size_t i = 0; i < width; ++i) found = values[i] > found ? values[i] : found;
     return found;
   }
-  template <int Bits>
-  static words shifted_signed(words value) {
-    return (words)_mm256_srai_epi32(raw(value), Bits);
-  }
   static words truncated(real value) { return (words)_mm256_cvttps_epi32(value); }
   static real to_real(words value) { return _mm256_cvtepi32_ps(raw(value)); }
   static bool any_word(words seen) { return _mm256_movemask_epi8(raw(seen)) != 0; }
@@ -137,12 +133,14 @@ struct avx2_lanes {
         reinterpret_cast<__m128i_u*>(to),
         _mm_packus_epi16(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1)));
   }
-  /// The low 8 bits of each word.
-  static void store_bytes(std::byte* to, words first, words second) {
-    const __m256i packed = in_order(_mm256_packus_epi32(raw(first & 0xFFu), raw(second & 0xFFu)));
-    _mm_storeu_si128(
-        reinterpret_cast<__m128i_u*>(to),
-        _mm_packus_epi16(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1)));
+  /// Bits 23 to 30 of each word; `at_least` is a lower bound of the unsigned bytes.
+  static void store_codes(std::byte* to, words first, words second, char at_least) {
+    const __m256i wide = _mm256_srai_epi16(high_halves(first, second), 7);
+    const __m256i bytes = _mm256_and_si256(wide, _mm256_set1_epi16(0xFF));
+    const __m128i packed =
+        _mm_packus_epi16(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i_u*>(to),
+                     _mm_max_epu8(packed, _mm_set1_epi8(at_least)));
   }
 
   // Findings
@@ -153,6 +151,10 @@ struct avx2_lanes {
     const __m256i infinite = _mm256_cmpeq_epi16(magnitude, _mm256_set1_epi16(0x7F80));
     const __m256i itself = _mm256_cmpeq_epi16(residual, _mm256_setzero_si256());
     seen = _mm256_or_si256(seen, _mm256_andnot_si256(itself, infinite));
+  }
+  static void note_infinite(flags& seen, halves weight) {
+    const __m256i magnitude = _mm256_and_si256(weight, _mm256_set1_epi16(0x7FFF));
+    seen = _mm256_or_si256(seen, _mm256_cmpeq_epi16(magnitude, _mm256_set1_epi16(0x7F80)));
   }
   static void note_not_finite(flags& seen, real value) {
     const __m256i exponent = _mm256_set1_epi32(0x7F800000);

@@ -61,18 +61,15 @@ struct avx512_lanes {
   static words larger(words a, words b) { return (words)_mm512_max_epu32(raw(a), raw(b)); }
   static words smaller(words a, words b) { return (words)_mm512_min_epu32(raw(a), raw(b)); }
   static std::uint32_t largest(words values) { return _mm512_reduce_max_epu32(raw(values)); }
-  template <int Bits>
-  static words shifted_signed(words value) {
-    return (words)_mm512_srai_epi32(raw(value), Bits);
-  }
   static words truncated(real value) { return (words)_mm512_cvttps_epi32(value); }
   static real to_real(words value) { return _mm512_cvtepi32_ps(raw(value)); }
   static bool any_word(words seen) { return _mm512_test_epi32_mask(raw(seen), raw(seen)) != 0; }
 
+  /// One instruction chooses by class: NaNs of both kinds (fields 0 and 1 of the table) take the
+  /// first operand, everything else the second.
   static real canonical(real value) {
-    const __mmask16 is_nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
     const __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32(0x7FC00000));
-    return _mm512_mask_mov_ps(value, is_nan, nan);
+    return _mm512_fixupimm_ps(nan, value, _mm512_set1_epi32(0x11111100), 0);
   }
 
   // 16 bits
@@ -159,10 +156,11 @@ struct avx512_lanes {
     _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to),
                         _mm512_cvtepi16_epi8(_mm512_srli_epi16(values, 8)));
   }
-  /// The low 8 bits of each word.
-  static void store_bytes(std::byte* to, words first, words second) {
-    const __m512i low = _mm512_permutex2var_epi16(raw(first), load_places(low_places), raw(second));
-    _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to), _mm512_cvtepi16_epi8(low));
+  /// Bits 23 to 30 of each word; `at_least` is a lower bound of the unsigned bytes.
+  static void store_codes(std::byte* to, words first, words second, char at_least) {
+    const __m512i wide = _mm512_srai_epi16(high_halves(first, second), 7);
+    _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to),
+                        _mm256_max_epu8(_mm512_cvtepi16_epi8(wide), _mm256_set1_epi8(at_least)));
   }
 
   // Findings
@@ -172,6 +170,10 @@ struct avx512_lanes {
     const __m512i magnitude = _mm512_and_si512(weight, _mm512_set1_epi16(0x7FFF));
     const __mmask32 infinite = _mm512_cmpeq_epi16_mask(magnitude, _mm512_set1_epi16(0x7F80));
     seen |= _mm512_mask_test_epi16_mask(infinite, residual, residual);
+  }
+  static void note_infinite(flags& seen, halves weight) {
+    const __m512i magnitude = _mm512_and_si512(weight, _mm512_set1_epi16(0x7FFF));
+    seen |= _mm512_cmpeq_epi16_mask(magnitude, _mm512_set1_epi16(0x7F80));
   }
   static void note_not_finite(flags& seen, real value) {
     const __m512i exponent = _mm512_set1_epi32(0x7F800000);

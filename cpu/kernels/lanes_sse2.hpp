@@ -36,10 +36,6 @@ struct sse2_lanes {
     for (std::size_t i = 0; i < width; ++i) found = values[i] > found ? values[i] : found;
     return found;
   }
-  template <int Bits>
-  static words shifted_signed(words value) {
-    return (words)((signed_words)value >> Bits);
-  }
   static words truncated(real value) { return (words)_mm_cvttps_epi32(value); }
   static real to_real(words value) { return _mm_cvtepi32_ps(raw(value)); }
   static bool any_word(words seen) { return _mm_movemask_epi8(raw(seen)) != 0; }
@@ -152,10 +148,13 @@ struct sse2_lanes {
     const __m128i high = _mm_srli_epi16(values, 8);
     _mm_storel_epi64(reinterpret_cast<__m128i_u*>(to), _mm_packus_epi16(high, high));
   }
-  /// The low 8 bits of each word.
-  static void store_bytes(std::byte* to, words first, words second) {
-    const __m128i packed = _mm_packs_epi32(raw(first & 0xFFu), raw(second & 0xFFu));
-    _mm_storel_epi64(reinterpret_cast<__m128i_u*>(to), _mm_packus_epi16(packed, packed));
+  /// Bits 23 to 30 of each word; `at_least` is a lower bound of the unsigned bytes.
+  static void store_codes(std::byte* to, words first, words second, char at_least) {
+    const __m128i wide = _mm_srai_epi16(high_halves(first, second), 7);
+    const __m128i bytes = _mm_and_si128(wide, _mm_set1_epi16(0xFF));
+    const __m128i packed = _mm_packus_epi16(bytes, bytes);
+    _mm_storel_epi64(reinterpret_cast<__m128i_u*>(to),
+                     _mm_max_epu8(packed, _mm_set1_epi8(at_least)));
   }
 
   // Findings
@@ -166,6 +165,10 @@ struct sse2_lanes {
     const __m128i infinite = _mm_cmpeq_epi16(magnitude, _mm_set1_epi16(0x7F80));
     const __m128i itself = _mm_cmpeq_epi16(residual, _mm_setzero_si128());
     seen = _mm_or_si128(seen, _mm_andnot_si128(itself, infinite));
+  }
+  static void note_infinite(flags& seen, halves weight) {
+    const __m128i magnitude = _mm_and_si128(weight, _mm_set1_epi16(0x7FFF));
+    seen = _mm_or_si128(seen, _mm_cmpeq_epi16(magnitude, _mm_set1_epi16(0x7F80)));
   }
   static void note_not_finite(flags& seen, real value) {
     const __m128i exponent = _mm_set1_epi32(0x7F800000);

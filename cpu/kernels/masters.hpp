@@ -132,20 +132,19 @@ struct short_split_masters {
   /// The noise may stay in the lowest 8 bits: what is stored is above them.
   [[gnu::always_inline]] void store(std::size_t i, real first, real second,
                                     const words (&noise)[2]) {
-    overflow.note(first);
-    overflow.note(second);
     const real a = Lanes::real_of(Lanes::bits(first) + (noise[0] & 0xFFu));
     const real b = Lanes::real_of(Lanes::bits(second) + (noise[1] & 0xFFu));
     const auto low = Lanes::low_halves(a, b);
     const auto high = Lanes::round_halves(a, b, low);
+    Lanes::note_infinite(overflow, high);
     Lanes::store_halves(weights + 2 * i, high);
     Lanes::store_high_bytes(residual + i, low);
   }
-  [[gnu::always_inline]] bool overflowed() const { return overflow.found(); }
+  [[gnu::always_inline]] bool overflowed() const { return Lanes::any(overflow); }
 
   std::byte* weights;
   std::byte* residual;
-  finite_above<Lanes, 0x7F7F7F00> overflow;  ///< arithmetic::overflows_short_weight
+  typename Lanes::flags overflow{};
 };
 
 }  // namespace ballast::cpu

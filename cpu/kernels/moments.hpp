@@ -168,12 +168,12 @@ struct int8_moments {
       const words first = drawn[0] >> 9;
       const words second = drawn[1] >> 9;
       if (by_momentum.inverse != 0) {
-        Lanes::store_bytes(momentum + at, momentum_code(at, m_inverse, first),
-                           momentum_code(at + Lanes::width, m_inverse, second));
+        Lanes::store_codes(momentum + at, level(made->momenta + at, m_inverse, first),
+                           level(made->momenta + at + Lanes::width, m_inverse, second), 0);
       }
       if (Rule::has_variance && by_root.inverse != 0) {
-        Lanes::store_bytes(variance + at, root_code(at, r_inverse, first),
-                           root_code(at + Lanes::width, r_inverse, second));
+        Lanes::store_codes(variance + at, level(made->roots + at, r_inverse, first),
+                           level(made->roots + at + Lanes::width, r_inverse, second), 1);
       }
     }
   }
@@ -192,13 +192,9 @@ struct int8_moments {
     __builtin_memcpy(&value, from, sizeof value);
     return value;
   }
-  [[gnu::always_inline]] words momentum_code(std::size_t at, real inverse, words noise) const {
-    const words level = Lanes::truncated(real::load_aligned(made->momenta + at) * inverse) + noise;
-    return Lanes::template shifted_signed<23>(level);
-  }
-  [[gnu::always_inline]] words root_code(std::size_t at, real inverse, words noise) const {
-    const words level = Lanes::truncated(real::load_aligned(made->roots + at) * inverse) + noise;
-    return Lanes::larger(level >> 23, words{} + 1u);
+  /// Codes in units of 2^-23, rounded up or down by the noise.
+  [[gnu::always_inline]] static words level(const float* values, real inverse, words noise) {
+    return Lanes::truncated(real::load_aligned(values) * inverse) + noise;
   }
 
   std::byte* momentum;

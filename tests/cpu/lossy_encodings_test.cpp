@@ -78,7 +78,7 @@ TEST(int8_codes, of_a_group_that_is_not_finite_are_zero_under_a_nan) {
 
 RC_GTEST_PROP(short_master, is_rounded_to_24_bits_without_a_bias, (std::uint32_t bits)) {
   const float master = float_of(bits);
-  RC_PRE(std::isfinite(master) && !arithmetic::overflows_short_weight(master));
+  RC_PRE(std::isfinite(master) && !arithmetic::overflows_weight(master));
   std::uint32_t ups = 0;
   for (std::uint32_t noise = 0; noise < 256; ++noise) {
     const float rounded = arithmetic::round_to_24_bits(master, noise);

@@ -43,10 +43,10 @@ BALLAST_ELEMENT float round_to_24_bits(float master, std::uint32_t noise) {
   return float_of((bits_of(master) + noise) & ~std::uint32_t{0xFF});
 }
 
-/// True when noise may lift a finite `master` to an infinite weight.
-BALLAST_ELEMENT bool overflows_short_weight(float master) {
-  const std::uint32_t magnitude = bits_of(master) & magnitude_mask;
-  return magnitude > 0x7F7F7EFFu && magnitude < infinity_bits;
+/// True for infinite weights, from which int8 cannot tell whether the master was: noise may have
+/// lifted it.
+BALLAST_ELEMENT bool is_infinite(short_split_master halves) {
+  return (halves.weight & 0x7FFFu) == 0x7F80u;
 }
 
 /// Shapes: `master` is canonical and has been rounded to 24 bits
