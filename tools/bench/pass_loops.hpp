@@ -15,9 +15,14 @@ inline constexpr std::size_t sum_lanes = 16;
 inline constexpr std::size_t turn_length = 32;
 inline constexpr std::size_t pass_prefetch_bytes = 2560;
 
+/// Of one stream in place, a page ahead and 2 KiB at a time is fastest.
+inline constexpr std::size_t long_turn_length = 512;
+inline constexpr std::size_t long_prefetch_bytes = 4096;
+
+template <std::size_t Ahead = pass_prefetch_bytes>
 [[gnu::always_inline]] inline void ask_for(const void* now, std::size_t size) {
   for (std::size_t line = 0; line < size; line += 64) {
-    __builtin_prefetch(static_cast<const std::byte*>(now) + pass_prefetch_bytes + line);
+    __builtin_prefetch(static_cast<const std::byte*>(now) + Ahead + line);
   }
 }
 
@@ -105,11 +110,11 @@ void widen(const std::byte* from, float* to, std::size_t count) {
 template <class Lanes>
 void scale(float* values, float factor, std::size_t count) {
   const auto factors = Lanes::all(factor);
-  const std::size_t whole = count / turn_length * turn_length;
-  for (std::size_t i = 0; i < whole; i += turn_length) {
-    ask_for(values + i, 4 * turn_length);
+  const std::size_t whole = count / long_turn_length * long_turn_length;
+  for (std::size_t i = 0; i < whole; i += long_turn_length) {
+    ask_for<long_prefetch_bytes>(values + i, 4 * long_turn_length);
 #pragma GCC unroll 8
-    for (std::size_t j = i; j < i + turn_length; j += Lanes::width) {
+    for (std::size_t j = i; j < i + long_turn_length; j += Lanes::width) {
       Lanes::store(values + j, Lanes::multiply(Lanes::load(values + j), factors));
     }
   }
