@@ -101,8 +101,7 @@ __global__ void __launch_bounds__(block_threads)
     codes.momentum.at[k] =
         arithmetic::momentum_code(after[k].state.momentum, of_momentum.inverse, round);
     codes.variance.at[k] = arithmetic::root_code(after[k].root, of_root.inverse, round);
-    overflow =
-        overflow || (k < here.count && arithmetic::overflows_short_weight(after[k].state.weight));
+    overflow = overflow || (k < here.count && arithmetic::is_infinite(halves));
   }
   if (overflow) {
     report(findings, found_weight_overflow);

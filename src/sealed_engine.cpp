@@ -72,6 +72,7 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
       tile_order_.push_back({i});
     }
   }
+  order_by_owner();
   recipes_.resize(declared_.groups().size());
   if (auto filled = state_->initialise(); !filled) {
     return filled;
@@ -79,6 +80,24 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   step_report ignored;
   account(ignored);
   return {};
+}
+
+/// Where there are several NUMA nodes their tiles take turns, so that all are at work: a node's
+/// threads work on its own tiles only.
+void sealed_engine::order_by_owner() {
+  std::vector<std::vector<tile_id>> of_node(workers_.nodes());
+  for (const tile_id each : tile_order_) {
+    of_node[workers_.owner_of(homes_->at(each).share)].push_back(each);
+  }
+  const std::size_t total = tile_order_.size();
+  tile_order_.clear();
+  for (std::size_t turn = 0; tile_order_.size() < total; ++turn) {
+    for (const std::vector<tile_id>& each : of_node) {
+      if (turn < each.size()) {
+        tile_order_.push_back(each[turn]);
+      }
+    }
+  }
 }
 
 void sealed_engine::remember(const failure& problem) {

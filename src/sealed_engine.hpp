@@ -47,6 +47,7 @@ class sealed_engine {
  private:
   explicit sealed_engine(const model& declared, layout where, blueprint drawn,
                          const engine_config& config, backends& parts);
+  void order_by_owner();
   status build(const std::array<bytes, place_count>& reserved, backends& parts);
   status update(const step_options& options, double scale);
   void account(step_report& report);

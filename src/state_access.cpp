@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <ballast/arithmetic/narrow_floats.hpp>
+#include <ballast/rounding.hpp>
 #include <cstring>
 #include <memory>
+
+#include "state_views.hpp"
 
 namespace ballast {
 namespace {
@@ -33,6 +36,13 @@ bool is_moment(state_part part) {
 /// True where the optimizer keeps no such moment: it reads as zero.
 bool is_absent(state_part part, const state_view& view) {
   return part == state_part::variance && view.variance == nullptr;
+}
+
+/// `range` widened to whole groups of 128; parameters begin at multiples of them.
+element_range groups_around(element_range range) {
+  const std::uint64_t unit = scale_group.value;
+  const elements begin{range.begin.value / unit * unit};
+  return {begin, round_up(range.end(), scale_group) - begin};
 }
 
 failure overflow(const std::string& name) {
@@ -144,18 +154,24 @@ status state_access::write(parameter_id which, state_part part, elements first,
   const auto copy_in = [&](const tile_work::slice& each) -> status {
     const element_range common = intersect(each.range, found->range);
     const auto from = values.subspan((common.begin - found->range.begin).value, common.count.value);
-    const std::uint64_t at = (common.begin - each.range.begin).value;
+    // Only the groups of 128 that are met: an int8 group's other values may change with its scale,
+    // those of other groups and parameters may not.
+    const element_range home = where_.range_of(which);
+    const element_range groups = intersect(intersect(groups_around(common), home), each.range);
+    const state_view view = sub_view(placed.arrays(), placed.arrays().weights, each.view,
+                                     groups.begin - each.range.begin, groups.count);
+    const std::uint64_t at = (common.begin - groups.begin).value;
     const auto whole = std::make_unique<slice_values>();
-    const auto all = std::span(*whole).first(each.range.count.value);
+    const auto all = std::span(*whole).first(groups.count.value);
     if (is_moment(part)) {
-      each.by->decode_moment(placed.stored, part, each.view, all);
+      each.by->decode_moment(placed.stored, part, view, all);
       std::ranges::copy(from, all.subspan(at).begin());
-      each.by->encode_moment(placed.stored, part, all, each.view);
+      each.by->encode_moment(placed.stored, part, all, view);
       return {};
     }
-    each.by->decode_master(placed.stored, each.view, all);
+    each.by->decode_master(placed.stored, view, all);
     std::ranges::copy(from, all.subspan(at).begin());
-    state_view without_moments = each.view;
+    state_view without_moments = view;
     without_moments.momentum = nullptr;
     without_moments.variance = nullptr;
     without_moments.momentum_scale = nullptr;

@@ -32,11 +32,17 @@ status tile_work::for_slices(tile_id which, std::span<std::byte> state, element_
   const std::uint64_t first = (part.begin - whole.begin) / slice_elements;
   const std::uint64_t last = count_up(part.end() - whole.begin, slice_elements);
   first_failure outcome;
-  workers_.on_owner(homes_.at(which).share, [&] {
+  const auto slices = [&] {
     tbb::parallel_for(first, last, [&](std::uint64_t index) {
       outcome.note(one_slice(which, state, static_cast<std::uint32_t>(index), how, each));
     });
-  });
+  };
+  // What rests on a device has no owner among the nodes.
+  if (homes_.at(which).where == place::device) {
+    slices();
+  } else {
+    workers_.on_owner(homes_.at(which).share, slices);
+  }
   return outcome.take();
 }
 

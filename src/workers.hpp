@@ -50,6 +50,20 @@ class workers {
     }
   }
 
+  std::size_t nodes() const { return std::max<std::size_t>(1, nodes_.size()); }
+
+  /// The node, by its place in the plan, that owns what begins after `share` of an array.
+  std::size_t owner_of(double share) const {
+    std::uint64_t threads = 0;
+    for (std::size_t i = 0; i + 1 < nodes_.size(); ++i) {
+      threads += nodes_[i].threads;
+      if (share * plan_.threads() < static_cast<double>(threads)) {
+        return i;
+      }
+    }
+    return nodes() - 1;
+  }
+
   /// Calls body() on the node that owns the element of an array that begins after `share` of it,
   /// in [0, 1): the node to which for_each() gave that part of the array's first touch.
   template <class Body>
@@ -58,14 +72,7 @@ class workers {
       body();
       return;
     }
-    std::uint64_t threads = 0;
-    for (bound_arena& each : nodes_) {
-      threads += each.threads;
-      if (share * plan_.threads() < static_cast<double>(threads) || &each == &nodes_.back()) {
-        each.arena.execute(body);
-        return;
-      }
-    }
+    nodes_[owner_of(share)].arena.execute(body);
   }
 
   tbb::task_arena& arena() { return arena_; }

@@ -80,7 +80,8 @@ void add_engine_options(option_set& options, engine_config& config) {
                 "layers whose weights are on the device at once");
   options.whole("gradient-slots", config.gradient_slots, {1, 1024},
                 "layers whose gradient is on the device at once");
-  options.whole("threads", config.threads, {0, 1024}, "engine threads; 0: one a core");
+  options.whole("threads", config.threads, {0, 1024},
+                "engine threads; 0: one a core, less one or two for the links from 5 cores on");
   options.flag("several-pushes", config.several_pushes,
                "keep fp32 sums, so that a layer's gradient may come in several pushes");
   options.choice<io_backend>(

@@ -32,7 +32,7 @@ struct engine_config {
   std::uint32_t pipeline_depth = 4;  ///< tiles under way between NVMe and the optimizer
   std::uint32_t layer_slots = 2;     ///< layers whose weights are on the device at once
   std::uint32_t gradient_slots = 2;  ///< layers whose gradient is on the device at once
-  std::uint32_t threads = 0;         ///< engine threads; 0: one a core
+  std::uint32_t threads = 0;         ///< engine threads; 0: plan_threads() decides
   bool several_pushes = false;  ///< keep fp32 sums, so that a layer may be pushed more than once
 
   io_backend io = io_backend::automatic;

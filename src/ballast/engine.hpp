@@ -108,7 +108,9 @@ class engine {
   /// Reads a run of a parameter's state as fp32, from wherever it rests. Not while leases are held.
   status read(parameter_id which, state_part part, elements first, std::span<float> values);
 
-  /// Overwrites it. Writing `weights` or `master` of an `exact` parameter sets both.
+  /// Overwrites it. Writing `weights` or `master` sets both. What the encoding does not hold is
+  /// rounded to nearest; in int8 the other moments of a group of 128 that is met may be rounded
+  /// again, never those of another parameter.
   status write(parameter_id which, state_part part, elements first, std::span<const float> values);
 
   /// Saves or loads all state with a blob of the caller's own.

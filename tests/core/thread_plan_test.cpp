@@ -59,6 +59,17 @@ TEST(Workers, CallEveryIndexOnceOnSeveralNodes) {
   }
 }
 
+TEST(Workers, NameTheOwnerOfAShare) {
+  const workers threads(several_nodes());
+  EXPECT_EQ(threads.nodes(), 3u);
+  EXPECT_EQ(threads.owner_of(0), 0u);
+  EXPECT_EQ(threads.owner_of(0.3), 1u);
+  EXPECT_EQ(threads.owner_of(0.74), 1u);
+  EXPECT_EQ(threads.owner_of(0.76), 2u);
+  EXPECT_EQ(threads.owner_of(1), 2u);
+  EXPECT_EQ(workers({.nodes = {{-1, 2}}}).owner_of(0.9), 0u);
+}
+
 TEST(Workers, RunTheOwnersBodyOnce) {
   workers threads(several_nodes());
   for (const double share : {0.0, 0.3, 0.5, 0.999, 1.0}) {

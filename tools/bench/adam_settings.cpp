@@ -1,8 +1,10 @@
 #include "tools/bench/adam_settings.hpp"
 
+#include <algorithm>
 #include <array>
 #include <ballast/backends.hpp>
 #include <cmath>
+#include <span>
 
 #include "cpu/available_memory.hpp"
 #include "cpu/instruction_sets.hpp"
@@ -33,6 +35,23 @@ status check_device(device_kind asked) {
                           "--device cuda: bench adam measures host memory; tools/gpu_check "
                           "measures the same on a GPU"}
                 : opened.error();
+}
+
+/// What --against-passes measures is fixed, and so is what it has loops for.
+status check_passes(const adam_settings& settings, std::span<const instruction_set> sets) {
+  const adam_settings untouched;
+  if (settings.encodings != untouched.encodings || settings.gradients != untouched.gradients ||
+      settings.optimizers != untouched.optimizers) {
+    return failure{errc::invalid_argument,
+                   "--against-passes measures AdamW on exact state with bf16 gradients: leave "
+                   "--encodings, --gradients and --optimizers out"};
+  }
+  if (std::ranges::find(sets, instruction_set::avx2) != sets.end()) {
+    return failure{errc::invalid_argument,
+                   "--against-passes has its separate passes for sse2 and avx512 only: give one of "
+                   "them with --isas"};
+  }
+  return {};
 }
 
 result<std::vector<instruction_set>> sets_of(const std::vector<std::string>& words) {
@@ -99,6 +118,9 @@ result<adam_plan> plan_of(const adam_settings& settings) {
   if (!sizes) return sizes.error();
   if (!threads) return threads.error();
   if (!sets) return sets.error();
+  if (settings.against_passes) {
+    if (const status fixed = check_passes(settings, *sets); !fixed) return fixed.error();
+  }
   if (!encodings) return encodings.error();
   if (!gradients) return gradients.error();
   if (!optimizers) return optimizers.error();

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "cpu/huge_page_region.hpp"
+#include "cpu/instruction_sets.hpp"
 #include "cpu/reference.hpp"
 #include "tools/bench/adam_check.hpp"
 
@@ -46,8 +47,8 @@ bool same_state(update_backend& update, const state_view& joined, const state_vi
 
 }  // namespace
 
-const pass_table& widest_passes() {
-  return __builtin_cpu_supports("avx512f") != 0 ? avx512_passes : sse2_passes;
+const pass_table& passes_beside(const update_backend& update) {
+  return update.name() == cpu::name_of(instruction_set::avx512) ? avx512_passes : sse2_passes;
 }
 
 bytes step_arms::memory_of(elements count) {
@@ -76,13 +77,12 @@ void step_arms::fill(update_backend& update, thread_team& team) {
   apart_.fill(update, team);
 }
 
-step_pass step_arms::norm(thread_team& team) {
+step_pass step_arms::norm(const pass_table& passes, thread_team& team) {
   const worked_array gradient = joined_.array(bench_state::gradient);
-  return {"norm", {gradient}, [this, gradient, &team] {
+  return {"norm", {gradient}, [this, gradient, &passes, &team] {
             team.for_each_slice(count(), 1, [&](element_range slice, std::uint32_t) {
-              widest_passes().block_sums(gradient.at(slice.begin),
-                                         sums_.data() + slice.begin / block_elements,
-                                         slice.count.value);
+              passes.block_sums(gradient.at(slice.begin),
+                                sums_.data() + slice.begin / block_elements, slice.count.value);
             });
           }};
 }
@@ -90,7 +90,7 @@ step_pass step_arms::norm(thread_team& team) {
 std::vector<step_pass> step_arms::fused(update_backend& update, thread_team& team) {
   const update_recipe recipe = bench_recipe(joined_kind, 10, clip_coefficient);
   const auto arrays = joined_.arrays();
-  return {norm(team),
+  return {norm(passes_beside(update), team),
           {"fused update", {arrays.begin(), arrays.end()}, [this, recipe, &update, &team] {
              team.for_each_slice(count(), 1, [&](element_range slice, std::uint32_t) {
                std::uint32_t findings = found_nothing;
@@ -109,8 +109,8 @@ std::vector<step_pass> step_arms::separate(update_backend& update, thread_team& 
   const worked_array narrow = joined_.array(bench_state::gradient);
   worked_array wide = apart_.array(bench_state::gradient);
   const worked_array weights = apart_.array(bench_state::weights);
-  const pass_table& passes = widest_passes();
-  std::vector<step_pass> made{norm(team)};
+  const pass_table& passes = passes_beside(update);
+  std::vector<step_pass> made{norm(passes, team)};
   wide.how = access::write;
   made.push_back({"widen gradient", {narrow, wide}, over([=, &passes](element_range slice) {
                     passes.widen(narrow.at(slice.begin), floats(wide.at(slice.begin)),

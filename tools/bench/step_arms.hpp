@@ -49,7 +49,7 @@ class step_arms {
  private:
   step_arms(bench_state joined, bench_state apart, std::unique_ptr<memory_region> rounded);
 
-  step_pass norm(thread_team& team);
+  step_pass norm(const pass_table& passes, thread_team& team);
   std::byte* rounded_at(elements first) const { return rounded_->span().data() + 2 * first.value; }
 
   bench_state joined_;                      ///< exact
@@ -58,7 +58,7 @@ class step_arms {
   std::vector<double> sums_;                ///< of the gradient's squares, one a block
 };
 
-/// The widest that this machine runs.
-const pass_table& widest_passes();
+/// The separate passes of the instruction set that the update runs in: sse2 and avx512 have some.
+const pass_table& passes_beside(const update_backend& update);
 
 }  // namespace ballast::tools

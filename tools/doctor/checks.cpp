@@ -27,11 +27,14 @@ std::string first_line(const std::string& file) {
 }
 
 finding_line processor() {
-  const instruction_set widest = cpu::supported_instruction_sets().back();
-  const bool wide = widest == instruction_set::avx512;
+  const auto chosen = cpu::choose(instruction_set::automatic);
+  if (!chosen) {
+    return {"processor", false, chosen.error().message, "unset BALLAST_ISA"};
+  }
+  const bool wide = *chosen == instruction_set::avx512;
   return {"processor", wide,
           fmt::format("{} cores, optimizer kernels: {}, {}", std::thread::hardware_concurrency(),
-                      cpu::name_of(widest), plan_threads(0, find_numa_nodes()).description()),
+                      cpu::name_of(*chosen), plan_threads(0, find_numa_nodes()).description()),
           wide ? "" : "nothing to do: results are the same, the update is slower"};
 }
 
