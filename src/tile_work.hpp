@@ -34,8 +34,8 @@ class tile_work {
   status for_slices(tile_id which, std::span<std::byte> state, element_range wanted, access how,
                     const body& each) const;
 
-  /// One optimizer step on a slice; `groups` by group id, without what the layer fixes: encoding and
-  /// gradient type.
+  /// One optimizer step on a slice; `groups` by group id, without encoding and gradient type, which
+  /// the layer fixes.
   void update(const slice& each, std::span<const update_recipe> groups,
               std::uint32_t& findings) const;
 

@@ -5,8 +5,9 @@
 
 A step starts with a bf16 gradient and ends with bf16 weights, fp32 masters and moments kept. PyTorch's:
 gradients cast to fp32, clip_grad_norm_, AdamW.step, masters cast to bf16, over the tensors of a GPT-2 of
-that many parameters, with every way of AdamW that the installed torch has. Ballast's: the gradient's norm
-and the one fused pass, as `ballast bench adam --against-passes` times them. A pair is one run of each;
+that many parameters, with every way of AdamW that the installed torch has. Ballast's: the norm of the same
+bf16 gradient and the one fused pass, as `ballast bench adam --against-passes` times them (in a training step
+the engine takes that norm while it rounds the gradient, when it arrives). A pair is one run of each;
 the ratio is the median of the pairs'. Needs only torch, of whatever version, under --python.
 """
 import argparse
@@ -15,6 +16,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -178,20 +180,44 @@ def compare(given, elements):
             "results": rows}
 
 
+def whole(text):
+    """A positive number of things, also as 1e8."""
+    try:
+        count = int(float(text))
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is below 1")
+    return count
+
+
+def check(given):
+    """What can be refused before minutes have passed."""
+    for name in ("python", "ballast"):
+        if not shutil.which(getattr(given, name)):
+            sys.exit(f"compare_adam.py: --{name}: {getattr(given, name)} is no program")
+    if given.json and given.json != "-":
+        try:
+            open(given.json, "a", encoding="utf-8").close()
+        except OSError as problem:
+            sys.exit(f"compare_adam.py: --json: {problem}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", default="/usr/bin/python3", help="the one that has torch")
     parser.add_argument("--ballast", default=str(HERE.parent / "build/release/tools/ballast"))
-    parser.add_argument("--elements", type=lambda text: int(float(text)), default=100_000_000)
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--elements", type=whole, default=100_000_000)
+    parser.add_argument("--pairs", type=whole, default=9)
+    parser.add_argument("--threads", type=whole, default=os.cpu_count())
     parser.add_argument("--json", metavar="FILE", help="one JSON document there; - is stdout")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         serve(given.elements, given.threads)
         return
+    check(given)
     document = compare(given, given.elements)
     text = json.dumps(document, indent=1) + "\n"
     if given.json == "-":

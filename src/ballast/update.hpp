@@ -42,7 +42,7 @@ struct state_view {
 enum finding : std::uint32_t {
   found_nothing = 0,
   found_non_finite_gradient = 1,
-  found_weight_overflow = 2,  ///< a finite master has no finite weight
+  found_weight_overflow = 2,  ///< a finite master has no finite weight; in int8: an infinite weight
 };
 
 class update_backend {
@@ -77,7 +77,9 @@ class update_backend {
   // State by value. Not on the path of a step; each returns when it is done.
 
   /// Stores fp32 master values as weights and residual; moments are set to zero where `view` has
-  /// them. Errors:  found_weight_overflow in `findings`
+  /// them.
+  ///
+  /// Errors:  found_weight_overflow in `findings`
   virtual void encode_master(encoding stored, std::span<const float> master, const state_view& view,
                              std::uint32_t& findings) = 0;
 
@@ -85,9 +87,13 @@ class update_backend {
   virtual void decode_master(encoding stored, const state_view& view,
                              std::span<float> master) const = 0;
 
-  /// The same of momentum or variance, rounded to nearest. `values` are the whole run.
+  /// Stores fp32 values as the view's momentum or variance, rounded to nearest.
+  ///
+  /// Shapes:  values[n] of the whole view
   virtual void encode_moment(encoding stored, state_part which, std::span<const float> values,
                              const state_view& view) = 0;
+
+  /// The fp32 values that the view's momentum or variance stands for.
   virtual void decode_moment(encoding stored, state_part which, const state_view& view,
                              std::span<float> values) const = 0;
 };

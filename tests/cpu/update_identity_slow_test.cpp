@@ -1,5 +1,5 @@
-// update_identity_test.cpp around 4096 and a million elements: 50 steps of every instruction set, optimizer
-// and encoding, on 1, 2 and 3 threads, in tiles of several sizes.
+// update_identity_test.cpp around 4096 and a million elements: 50 steps of every instruction set,
+// optimizer and encoding, on 1, 2 and 3 threads, in tiles of several sizes.
 #include <gtest/gtest.h>
 
 #include "tests/cpu/each_instruction_set.hpp"

@@ -1,6 +1,7 @@
 // Do the kernels of every instruction set equal the scalar reference, bit for bit? Every optimizer
 // and encoding, at odd sizes and alignments, in tiles and threads, over 50 steps, with gradients
-// that are subnormal, infinite and NaN. Every head of the larger sizes, and a million elements: update_identity_slow_test.cpp.
+// that are subnormal, infinite and NaN. Every head of the larger sizes, and a million elements:
+// update_identity_slow_test.cpp.
 #include <gtest/gtest.h>
 #include <xmmintrin.h>
 

@@ -1,5 +1,4 @@
-// The machine that a bench runs on: what is needed to tell two documents apart, and where its caches
-// end.
+// The machine that a bench runs on: what tells two documents apart, and where its caches end.
 #pragma once
 
 #include <ballast/types.hpp>

@@ -85,6 +85,8 @@ class Refused(Bench):
     def test_what_does_not_fit(self):
         self.refuse(3, "--elements", "adam", "--elements", "1e6", "--elements", "1e12")
         self.refuse(3, "--elements", "adam", "--elements", "1e12", "--against-passes")
+        self.refuse(2, "--encodings", "adam", "--against-passes", "--encodings", "int8")
+        self.refuse(2, "--isas", "adam", "--against-passes", "--isas", "avx2")
         self.refuse(3, "memory", "memory", "--sizes", "1TiB")
 
     def test_a_gpu_that_is_not_there(self):
