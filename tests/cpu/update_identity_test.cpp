@@ -112,14 +112,17 @@ TEST_P(update_identity, finds_a_weight_that_the_compute_type_does_not_hold) {
     for (const std::uint32_t bits :
          {largest, largest | 0x80000000u, too_large, 0xFF7FFF00u, 0x7F800000u}) {
       const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
-      const bool overflows = stored_ != encoding::fp32 && magnitude >= too_large &&
-                             (magnitude < 0x7F800000u || stored_ == encoding::int8);
+      const bool overflows =
+          stored_ != encoding::fp32 && magnitude >= too_large && magnitude < 0x7F800000u;
+      // int8 calls every infinite weight too large; a step makes a NaN of an infinite master.
+      const bool is_infinite = stored_ == encoding::int8 && magnitude == 0x7F800000u;
       state_buffer state(stored_, count, 0, with_, dtype::f32);
       std::vector<float> master(count, 0.5f);
       master.back() = std::bit_cast<float>(bits);
       std::uint32_t encoded = 0;
       kernels_->encode_master(stored_, master, state.view(), encoded);
-      EXPECT_EQ(encoded, overflows ? found_weight_overflow : found_nothing) << std::hex << bits;
+      EXPECT_EQ(encoded, overflows || is_infinite ? found_weight_overflow : found_nothing)
+          << std::hex << bits;
       std::uint32_t updated = 0;
       const update_recipe still{stored_, dtype::f32,
                                 make_scalars(testing::options_of(with_), 0, 1, 1.0), 5};
