@@ -23,9 +23,9 @@ struct hyperparameter {
 const hyperparameter beta1{"beta1",       &optimizer_settings::beta1,
                            {0, 0.999999}, {0.9, 0.9, std::nullopt},
                            "0.9",         "decay of m (adamw, adam)"};
-const hyperparameter beta2{"beta2",         &optimizer_settings::beta2,
+const hyperparameter beta2{"beta2",        &optimizer_settings::beta2,
                            {0, 0.9999999}, {0.95, 0.95, std::nullopt},
-                           "0.95",          "decay of v (adamw, adam)"};
+                           "0.95",         "decay of v (adamw, adam)"};
 const hyperparameter epsilon{"epsilon",  &optimizer_settings::epsilon,
                              {1e-30, 1}, {1e-8, 1e-8, std::nullopt},
                              "1e-08",    "what is added to the root of v (adamw, adam)"};
