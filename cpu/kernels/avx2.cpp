@@ -1,4 +1,4 @@
-// The kernels for AVX2 and F16C; run only where update_backend.cpp has found both.
+// The kernels for AVX2 and F16C; run only where instruction_sets.cpp has found both.
 #include <cpu/kernels/lanes_avx2.hpp>
 // The lanes come first: what follows is written on them.
 #include <cpu/kernels/instantiate.hpp>

@@ -1,4 +1,4 @@
-// The kernels for AVX-512 (F, BW, DQ, VL); run only where update_backend.cpp has found it.
+// The kernels for AVX-512 (F, BW, DQ, VL); run only where instruction_sets.cpp has found it.
 #include <cpu/kernels/lanes_avx512.hpp>
 // The lanes come first: what follows is written on them.
 #include <cpu/kernels/instantiate.hpp>

@@ -1,6 +1,6 @@
-// The loops around the update, on `Lanes` as update.hpp: gradients rounded and summed, masters split
-// and joined. Same rules: included by the instantiation files only; steps of 32 elements, a rest
-// through the same loop in padded local arrays.
+// The loops around the update, on `Lanes` as update.hpp: gradients rounded and summed, masters
+// split and joined. Same rules: included by the instantiation files only; steps of 32 elements, a
+// rest through the same loop in padded local arrays.
 #pragma once
 
 #include <cpu/kernels/table.hpp>

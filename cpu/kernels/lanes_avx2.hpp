@@ -61,10 +61,6 @@ struct avx2_lanes {
     _mm256_stream_si256(reinterpret_cast<__m256i*>(to), values);
   }
   static void end_streams() { _mm_sfence(); }
-  static void widen_halves(halves values, words (&into)[2]) {
-    into[0] = (words)_mm256_cvtepu16_epi32(_mm256_castsi256_si128(values));
-    into[1] = (words)_mm256_cvtepu16_epi32(_mm256_extracti128_si256(values, 1));
-  }
   static halves high_halves(words first, words second) {
     return in_order(_mm256_packus_epi32(raw(first >> 16), raw(second >> 16)));
   }

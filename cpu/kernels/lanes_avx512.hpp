@@ -82,10 +82,6 @@ struct avx512_lanes {
     _mm512_stream_si512(reinterpret_cast<__m512i*>(to), values);
   }
   static void end_streams() { _mm_sfence(); }
-  static void widen_halves(halves values, words (&into)[2]) {
-    into[0] = (words)_mm512_cvtepu16_epi32(_mm512_castsi512_si256(values));
-    into[1] = (words)_mm512_cvtepu16_epi32(_mm512_extracti32x8_epi32(values, 1));
-  }
   static halves high_halves(words first, words second) {
     return _mm512_permutex2var_epi16(raw(first), load_places(high_places), raw(second));
   }
