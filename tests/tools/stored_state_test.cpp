@@ -127,7 +127,7 @@ std::vector<float> neighbour_after_a_write(elements tile, std::uint64_t seed) {
   model declared;
   const layer_id layer = declared.add_layer("layer");
   declared.add_parameter(layer, "a", {100}, {.stored = encoding::int8});
-  declared.add_parameter(layer, "b", {6000}, {.stored = encoding::int8});
+  declared.add_parameter(layer, "b", {16000}, {.stored = encoding::int8});
   engine held(std::move(declared), make_backends());
   EXPECT_TRUE(held.seal({.tile_elements = tile, .noise_seed = seed}));
   for (std::uint64_t step = 0; step < 6; ++step) {
@@ -143,8 +143,8 @@ std::vector<float> neighbour_after_a_write(elements tile, std::uint64_t seed) {
   }
   std::vector<float> b;
   for (const state_part part : {state_part::momentum, state_part::variance}) {
-    std::vector<float> before(6000);
-    std::vector<float> after(6000);
+    std::vector<float> before(16000);
+    std::vector<float> after(16000);
     EXPECT_TRUE(held.read({1}, part, {0}, before));
     EXPECT_TRUE(held.write({0}, part, {0}, spread(100, true)));
     EXPECT_TRUE(held.read({1}, part, {0}, after));
@@ -156,7 +156,7 @@ std::vector<float> neighbour_after_a_write(elements tile, std::uint64_t seed) {
 
 // A slice is cut from the tile: if writing touched all of it, the tile size would change results.
 TEST(StoredState, WritesMomentsOfOneParameterOnly) {
-  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
     EXPECT_EQ(neighbour_after_a_write({4096}, seed),
               neighbour_after_a_write({std::uint64_t{1} << 20}, seed));
   }
