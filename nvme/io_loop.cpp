@@ -20,7 +20,14 @@ constexpr bytes request_ceiling{1u << 30};    // requests stay below it: lengths
 constexpr std::size_t direct_list = 0;
 constexpr std::size_t staged_list = 1;
 
-std::string_view verb(io_op op) { return op == io_op::read ? "read" : "write"; }
+std::string_view verb(io_op op) {
+  switch (op) {
+    case io_op::read: return "read";
+    case io_op::write: return "write";
+    case io_op::sync: return "sync";
+  }
+  return "?";
+}
 
 /// 0.1 ms doubled up to 20 ms: 0.2 s in all.
 nanoseconds pause_before(unsigned attempt) {
@@ -235,6 +242,10 @@ void io_loop::settle(const io_completion& done) {
     settle_error(slot, static_cast<int>(-done.result));
     return;
   }
+  if (piece.owner().op() == io_op::sync) {
+    retire(slot);
+    return;
+  }
   if (done.result == 0 && piece.owner().op() == io_op::read) {
     piece.owner().fail({errc::io_failure, place_of(piece) + ": the file ends before that"});
     retire(slot);
@@ -256,6 +267,12 @@ void io_loop::settle(const io_completion& done) {
 
 void io_loop::settle_error(std::uint32_t slot, int error) {
   auto& piece = pieces_[slot];
+  // A sync that failed has forgotten what it could not write: the next one may succeed, and lie.
+  if (piece.owner().op() == io_op::sync && error != EINTR) {
+    piece.owner().fail(make_failure(error, place_of(piece)));
+    retire(slot);
+    return;
+  }
   switch (judge(error)) {
     case io_verdict::retry_now: {
       const io_request request = piece.request(slot);
@@ -332,8 +349,7 @@ void io_loop::look_at(io_transfer& whole, time_point now) {
   const auto at = map_.locate(whole.address());
   const std::string line = fmt::format(
       "{} of {} bytes at offset {} of {} is {:.1f} s old and not done; its memory stays in use "
-      "until "
-      "the disk answers",
+      "until the disk answers",
       verb(whole.op()), whole.size().value, at.offset, map_.files[at.file].name,
       std::chrono::duration<double>(now - whole.submitted()).count());
   if (options_.on_note) {
@@ -345,6 +361,7 @@ void io_loop::look_at(io_transfer& whole, time_point now) {
 
 std::string io_loop::place_of(const io_piece& piece) const {
   const auto request = piece.request(0);
+  if (request.op == io_op::sync) return fmt::format("sync of {}", map_.files[request.file].name);
   return fmt::format("{} of {} bytes at offset {} of {}", verb(request.op), request.memory.size(),
                      request.offset, map_.files[request.file].name);
 }

@@ -52,6 +52,7 @@ class io_loop {
   io_loop& operator=(const io_loop&) = delete;
 
   /// Threads: any
+  /// A sync has no memory; its address tells the file.
   ticket submit(io_op op, const transfer& hop, link_meter& meter);
 
   const segment_map& map() const { return map_; }

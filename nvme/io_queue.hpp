@@ -18,9 +18,11 @@
 
 namespace ballast::nvme {
 
-enum class io_op : std::uint8_t { read, write };
+/// `sync` makes what a file's completed writes changed durable; it has no memory and no offset.
+enum class io_op : std::uint8_t { read, write, sync };
 
-/// Shapes:  memory[n] bytes, n below 1 GiB, moved from or to the file's bytes [offset, offset + n)
+/// Shapes:  memory[n] bytes, n below 1 GiB, moved from or to the file's bytes [offset, offset + n);
+///          n is 0 for a sync and for nothing else
 /// Memory:  belongs to the queue until the completion with the same tag was reaped
 struct io_request {
   io_op op = io_op::read;

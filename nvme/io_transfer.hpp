@@ -32,9 +32,11 @@ class io_transfer final : public transfer_state {
   /// The part that no piece covers yet.
   std::span<std::byte> rest() const { return hop_.memory.subspan(carved_); }
   std::uint64_t rest_address() const { return address() + carved_; }
-  void carve(std::size_t size) { carved_ += size, ++pieces_; }
+  void carve(std::size_t size) { carved_ += size, ++pieces_, begun_ = true; }
   /// Nothing more will be carved: all of it is, or it failed.
-  bool all_carved() const { return failed() || carved_ == hop_.memory.size(); }
+  bool all_carved() const {
+    return failed() || (op_ == io_op::sync ? begun_ : carved_ == hop_.memory.size());
+  }
 
   void piece_done() { --pieces_; }
   bool over() const { return all_carved() && pieces_ == 0; }
@@ -63,6 +65,7 @@ class io_transfer final : public transfer_state {
   const time_point deadline_;
   std::size_t carved_ = 0;
   std::uint32_t pieces_ = 0;
+  bool begun_ = false;
   bool late_ = false;
   status outcome_;
   std::atomic<bool> finished_ = false;

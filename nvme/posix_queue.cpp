@@ -17,10 +17,16 @@ constexpr std::uint32_t worker_limit = 8;
 
 std::int64_t perform(const io_request& request, int descriptor) {
   const auto offset = static_cast<off_t>(request.offset);
-  const ssize_t moved =
-      request.op == io_op::read
-          ? ::pread(descriptor, request.memory.data(), request.memory.size(), offset)
-          : ::pwrite(descriptor, request.memory.data(), request.memory.size(), offset);
+  ssize_t moved = 0;
+  switch (request.op) {
+    case io_op::read:
+      moved = ::pread(descriptor, request.memory.data(), request.memory.size(), offset);
+      break;
+    case io_op::write:
+      moved = ::pwrite(descriptor, request.memory.data(), request.memory.size(), offset);
+      break;
+    case io_op::sync: moved = ::fdatasync(descriptor); break;
+  }
   return moved >= 0 ? moved : -static_cast<std::int64_t>(errno);
 }
 

@@ -143,7 +143,9 @@ void uring_queue::submit(std::span<const io_request> batch) {
     const int file = files_registered_ ? static_cast<int>(request.file) : files_[request.file];
     const auto size = static_cast<unsigned>(request.memory.size());
     const int part = registered_part(request.memory);
-    if (request.op == io_op::read && part >= 0) {
+    if (request.op == io_op::sync) {
+      ::io_uring_prep_fsync(entry, file, IORING_FSYNC_DATASYNC);
+    } else if (request.op == io_op::read && part >= 0) {
       ::io_uring_prep_read_fixed(entry, file, request.memory.data(), size, request.offset, part);
     } else if (request.op == io_op::read) {
       ::io_uring_prep_read(entry, file, request.memory.data(), size, request.offset);

@@ -304,6 +304,33 @@ TEST_F(io_loop_test, a_transfers_own_deadline_counts) {
   EXPECT_TRUE(held.wait().has_value());
 }
 
+TEST_F(io_loop_test, syncs_the_file_that_was_named) {
+  start(options());
+  ASSERT_TRUE(move(io_op::sync, 2 * mib.value, {}).has_value());
+  ASSERT_EQ(disk.seen(), 1u);
+  EXPECT_EQ(disk.requests().front().op, io_op::sync);
+  EXPECT_EQ(disk.requests().front().file, 2u);
+  EXPECT_EQ(meter.read().moved, bytes{0});
+}
+
+TEST_F(io_loop_test, asks_once_for_a_sync_that_fails) {
+  for (const int refused : {EIO, ENOSPC, EAGAIN, EDQUOT}) {
+    disk.faults[disk.seen()] = error(refused);
+    const auto problem = expect_failure(io_op::sync, 0);
+    EXPECT_EQ(problem.system, refused);
+    EXPECT_NE(problem.message.find("sync of fake-0"), std::string::npos) << problem.message;
+    loop.reset();
+  }
+  EXPECT_EQ(disk.seen(), 4u) << "a second one might succeed without having written anything";
+}
+
+TEST_F(io_loop_test, repeats_an_interrupted_sync) {
+  disk.faults = {{0, error(EINTR)}};
+  start(options());
+  EXPECT_TRUE(move(io_op::sync, 0, {}).has_value());
+  EXPECT_EQ(disk.seen(), 2u);
+}
+
 TEST_F(io_loop_test, its_end_waits_for_every_transfer) {
   start(options());
   disk.hold_all();
