@@ -21,13 +21,13 @@ class digest_table {
   void stamp(const extent& where, std::uint32_t index, const slice_pieces& pieces);
   verdict check(const extent& where, std::uint32_t index, const slice_pieces& pieces) const;
 
- private:
-  struct digest {
-    std::uint64_t low = 0;
-    std::uint64_t high = 0;
-    friend bool operator==(const digest&, const digest&) = default;
-  };
+  /// All of an extent's, to be kept outside, and put back from there.
+  std::span<const digest> of(const extent& where) const;
+  void set(const extent& where, std::span<const digest> digests);
 
+  std::uint64_t run() const { return run_; }
+
+ private:
   digest compute(const extent& where, std::uint32_t index, const slice_pieces& pieces) const;
   std::size_t place(const extent& where, std::uint32_t index) const;
 

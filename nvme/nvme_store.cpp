@@ -5,6 +5,7 @@
 #include <ballast/rounding.hpp>
 #include <nvme/nvme_store.hpp>
 #include <nvme/queue_choice.hpp>
+#include <nvme/store_files.hpp>
 #include <nvme/store_link.hpp>
 
 namespace ballast::nvme {
@@ -20,99 +21,151 @@ std::uint64_t make_run_id(const clock& time) {
 
 class nvme_store final : public store {
  public:
-  nvme_store(std::string description, std::vector<segment> segments, std::unique_ptr<io_loop> loop,
-             std::uint32_t slices, const clock& time)
+  nvme_store(std::string description, path_list paths, std::uint64_t run, std::uint32_t slices,
+             const clock& time)
       : description_(std::move(description)),
-        segments_(std::move(segments)),
-        digests_(make_run_id(time), slices),
-        read_meter_(time),
-        write_meter_(time),
-        loop_(std::move(loop)),
-        read_("read", io_op::read, *loop_, read_meter_),
-        write_("write", io_op::write, *loop_, write_meter_) {}
+        digests_(run, slices),
+        read_("read", io_op::read, paths_, time),
+        write_("write", io_op::write, paths_, time),
+        sync_meter_(time),
+        paths_(std::move(paths)) {}
 
   std::string description() const override { return description_; }
-  bytes alignment() const override { return loop_->map().alignment.extent; }
+  bytes alignment() const override { return paths_.front()->alignment(); }
   link& read() override { return read_; }
   link& write() override { return write_; }
 
   result<extent> allocate(bytes size, std::uint32_t slices) override;
+  void release(const extent& where) override;
   void stamp(const extent& where, std::uint32_t index, const slice_pieces& pieces) override {
     digests_.stamp(where, index, pieces);
   }
   status check(const extent& where, std::uint32_t index, const slice_pieces& pieces) const override;
+  status sync() override;
+  std::vector<digest> digests(const extent& where) const override {
+    const auto kept = digests_.of(where);
+    return {kept.begin(), kept.end()};
+  }
+  result<extent> adopt(tier_address address, bytes size, std::span<const digest> kept) override;
+  store_record record() const override;
 
  private:
+  result<std::uint32_t> take_slices(std::uint32_t count);
+
   const std::string description_;
-  const std::vector<segment> segments_;
   digest_table digests_;
   std::mutex mutex_;
-  bytes given_;                     // guarded by mutex_
-  std::uint32_t slices_given_ = 0;  // guarded by mutex_
-  link_meter read_meter_;
-  link_meter write_meter_;
-  const std::unique_ptr<io_loop> loop_;  // ends before the meters and files it uses
+  std::uint32_t slices_given_ = 0;  // guarded by mutex_, as the paths' room is
   store_link read_;
   store_link write_;
+  link_meter sync_meter_;
+  status synced_;
+  const path_list paths_;  // their loops end before the meters they count in
 };
+
+/// Threads: with mutex_ held
+result<std::uint32_t> nvme_store::take_slices(std::uint32_t count) {
+  if (count > digests_.capacity() - slices_given_) {
+    return failure{errc::no_space,
+                   fmt::format("extent of {} slices: {} of {} digests are left", count,
+                               digests_.capacity() - slices_given_, digests_.capacity())};
+  }
+  return std::exchange(slices_given_, slices_given_ + count);
+}
 
 result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
   if (size == bytes{0}) return failure{errc::invalid_argument, "an extent of no bytes"};
   const std::lock_guard hold(mutex_);
-  const bytes left = loop_->map().size - given_;
-  if (size > left || round_up(size, alignment()) > left) {
-    return failure{
-        errc::no_space,
-        fmt::format(
-            "extent of {} bytes: {} of {} are left in {}; raise the SIZE of --nvme DIR:SIZE",
-            size.value, left.value, loop_->map().size.value, description_)};
+  bytes left;
+  bytes whole;
+  for (const auto& path : paths_) {
+    left += path->room().untouched();
+    whole += bytes{path->end() - path->begin()};
   }
-  if (slices > digests_.capacity() - slices_given_) {
-    return failure{errc::no_space,
-                   fmt::format("extent of {} slices: {} of {} digests are left", slices,
-                               digests_.capacity() - slices_given_, digests_.capacity())};
+  const failure full{
+      errc::no_space,
+      fmt::format("extent of {} bytes: {} of {} are left in {}; raise the SIZE of --nvme DIR:SIZE",
+                  size.value, left.value, whole.value, description_)};
+  if (size > whole) return full;
+  const bytes rounded = round_up(size, alignment());
+  for (const auto& path : paths_) {
+    if (const auto again = path->room().reuse(rounded, slices)) return *again;
   }
-  const extent made{{given_.value}, round_up(size, alignment()), slices_given_, slices};
-  given_ += made.size;
-  slices_given_ += slices;
-  return made;
+  for (const auto& path : paths_) {
+    if (rounded > path->room().untouched()) continue;
+    const auto first = take_slices(slices);
+    if (!first) return first.error();
+    return extent{*path->room().extend(rounded), rounded, *first, slices};
+  }
+  return full;
+}
+
+void nvme_store::release(const extent& where) {
+  const std::lock_guard hold(mutex_);
+  path_of(paths_, where.address.value).room().give_back(where);
 }
 
 status nvme_store::check(const extent& where, std::uint32_t index,
                          const slice_pieces& pieces) const {
   const auto verdict = digests_.check(where, index, pieces);
   if (verdict == digest_table::verdict::same) return {};
-  const auto at = loop_->map().locate(where.address.value);
   const bool never = verdict == digest_table::verdict::never_stamped;
   return failure{never ? errc::wrong_order : errc::corrupted,
-                 fmt::format("slice {} of the extent at offset {} of {}: {}", index, at.offset,
-                             loop_->map().files[at.file].name,
+                 fmt::format("slice {} of the extent at {}: {}", index,
+                             path_of(paths_, where.address.value).place_of(where.address.value),
                              never ? "read before it was ever written"
                                    : "the bytes read are not the bytes last written; the disk, "
                                      "its path or memory is faulty")};
 }
 
-result<std::vector<segment>> open_segments(const store_options& options, bytes size) {
-  auto directory = open_directory(options.directory);
-  if (!directory) return directory.error();
-  if (auto room = check_space(*directory, options.directory, size); !room) return room.error();
-  std::vector<segment> segments;
-  for (bytes begin{0}; begin < size; begin += options.segment_limit) {
-    const bytes length = std::min(size - begin, options.segment_limit);
-    auto made = segment::open(*directory, options.directory, length, segments.size());
-    if (!made) return made.error();
-    segments.push_back(std::move(made).value());
+status nvme_store::sync() {
+  if (!synced_) return synced_;
+  std::vector<ticket> asked;
+  for (const auto& path : paths_) {
+    for (auto& each : path->sync(sync_meter_)) asked.push_back(std::move(each));
   }
-  return segments;
+  for (const auto& each : asked) {
+    if (auto outcome = each.wait(); !outcome && synced_) synced_ = outcome;
+  }
+  return synced_;
 }
 
-segment_map map_of(const std::vector<segment>& segments, bytes segment_limit, bytes size) {
-  segment_map map;
-  for (const auto& file : segments) map.files.push_back({file.descriptor(), file.name()});
-  map.segment_size = segment_limit;
-  map.size = size;
-  map.alignment = segments.front().alignment();
-  return map;
+result<extent> nvme_store::adopt(tier_address address, bytes size, std::span<const digest> kept) {
+  const auto& path = path_of(paths_, address.value);
+  if (size == bytes{0} || address.value % alignment().value != 0 ||
+      size.value % alignment().value != 0 || address.value >= path.end() ||
+      size.value > path.end() - address.value) {
+    return failure{errc::invalid_argument,
+                   fmt::format("an extent of {} bytes at {} does not lie in {}", size.value,
+                               address.value, description_)};
+  }
+  const std::lock_guard hold(mutex_);
+  const auto first = take_slices(static_cast<std::uint32_t>(kept.size()));
+  if (!first) return first.error();
+  const extent adopted{address, size, *first, static_cast<std::uint32_t>(kept.size())};
+  digests_.set(adopted, kept);
+  return adopted;
+}
+
+store_record nvme_store::record() const {
+  store_record made{digests_.run(), {}};
+  for (const auto& path : paths_) {
+    stored_files of = path->record();
+    if (!of.paths.empty()) made.files.push_back(std::move(of));
+  }
+  return made;
+}
+
+loop_options loop_of(const store_options& options) {
+  return {.time = options.time,
+          .deadline = options.deadline,
+          .on_note = options.on_note,
+          .staging_count = options.staging_buffers,
+          .arena = options.arena};
+}
+
+queue_opener opener_of(const store_options& options) {
+  return options.open_queue ? options.open_queue : choose_queue(options.backend);
 }
 
 }  // namespace
@@ -124,23 +177,46 @@ result<std::unique_ptr<store>> make_store(const store_options& options) {
   const bytes unit = io_alignment{}.extent;
   require(options.segment_limit.value % unit.value == 0, "segments are whole sectors");
   const bytes size = round_up(options.size, unit);
-  auto segments = open_segments(options, size);
-  if (!segments) return segments.error();
-  auto loop =
-      io_loop::start({.time = options.time,
-                      .deadline = options.deadline,
-                      .on_note = options.on_note,
-                      .staging_count = options.staging_buffers,
-                      .arena = options.arena},
-                     map_of(*segments, options.segment_limit, size),
-                     options.open_queue ? options.open_queue : choose_queue(options.backend));
-  if (!loop) return loop.error();
-  const std::string& note = segments->front().note();
-  auto description = fmt::format("{}, {}, {}", (*loop)->description(),
-                                 note.empty() ? "O_DIRECT" : note, options.directory);
-  return std::unique_ptr<store>(
-      std::make_unique<nvme_store>(std::move(description), std::move(segments).value(),
-                                   std::move(loop).value(), options.slices, options.time));
+  require(options.name.empty() || size <= options.segment_limit, "one name is one segment's");
+  const std::uint64_t run = make_run_id(options.time);
+  auto over = make_files(options, size, run);
+  if (!over) return over.error();
+  auto path = nvme_path::start(loop_of(options), opener_of(options), *std::move(over), 0);
+  if (!path) return path.error();
+  const std::string description = fmt::format("{}, {}", (*path)->description(), options.directory);
+  path_list paths;
+  paths.push_back(*std::move(path));
+  return std::unique_ptr<store>(std::make_unique<nvme_store>(description, std::move(paths), run,
+                                                             options.slices, options.time));
+}
+
+result<std::unique_ptr<store>> open_store(const store_options& options,
+                                          const store_record& record) {
+  path_list paths;
+  std::uint64_t end = 0;
+  for (const stored_files& each : record.files) {
+    if (each.begin != end || each.size == bytes{0} || each.segment_size == bytes{0}) {
+      return failure{errc::invalid_argument, "a store's record has addresses without files"};
+    }
+    auto over = find_files(each);
+    if (!over) return over.error();
+    auto path = nvme_path::start(loop_of(options), opener_of(options), *std::move(over), end);
+    if (!path) return path.error();
+    end = (*path)->end();
+    paths.push_back(*std::move(path));
+  }
+  if (paths.empty()) return failure{errc::invalid_argument, "a store's record names no files"};
+  const std::string description =
+      fmt::format("{}, {}", paths.front()->description(), record.files.front().paths.front());
+  return std::unique_ptr<store>(std::make_unique<nvme_store>(
+      description, std::move(paths), record.run, options.slices, options.time));
+}
+
+status remove_store(const store_record& record) {
+  for (const stored_files& each : record.files) {
+    if (auto removed = remove_files(each); !removed) return removed;
+  }
+  return {};
 }
 
 }  // namespace ballast::nvme

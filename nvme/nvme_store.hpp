@@ -1,7 +1,7 @@
-// ballast::store on a disk: unnamed segments in one folder, one loop, digests in memory.
+// ballast::store on a disk: segments in a folder, one loop, digests in memory.
 //
-// Extents are given out front to back and never taken back. A write whose bytes were not stamped
-// before leaves the old digests in force; that is how a test damages what is on disk.
+// A write whose bytes were not stamped before leaves the old digests in force; that is how a test
+// damages what is on disk.
 #pragma once
 
 #include <ballast/config.hpp>
@@ -14,6 +14,11 @@ namespace ballast::nvme {
 
 struct store_options {
   std::string directory;
+  /// Segments get names, in a folder of this run in `directory`, for checkpoints in the folder named
+  /// here; empty: nothing remains of them.
+  std::string checkpoints = {};
+  /// The one segment gets this name in `directory` itself.
+  std::string name = {};
   bytes size;                ///< of all extents together; reserved on disk at once
   std::uint32_t slices = 0;  ///< of all extents together
   const clock& time;         ///< outlives the store
@@ -32,5 +37,16 @@ struct store_options {
 ///         no_space: the folder's file system is smaller than the size; io_failure;
 ///         unsupported: the backend asked for is refused here
 result<std::unique_ptr<store>> make_store(const store_options& options);
+
+/// Opens what an earlier process kept, to be read; of the options those of size and place are
+/// ignored.
+///
+/// Errors: io_failure where a file is missing or too short; invalid_argument for a record of nothing
+result<std::unique_ptr<store>> open_store(const store_options& options, const store_record& record);
+
+/// Removes a kept store's files.
+///
+/// Errors: io_failure; wrong_order while another process uses them
+status remove_store(const store_record& record);
 
 }  // namespace ballast::nvme

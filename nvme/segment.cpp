@@ -42,7 +42,11 @@ int create_and_unlink(int directory, int flags) {
   return -1;
 }
 
-int create_unnamed(int directory, int flags) {
+int create_file(int directory, const std::string& name, int flags) {
+  if (!name.empty()) {
+    return ::openat(directory, name.c_str(), flags | O_CREAT | O_EXCL | O_NOFOLLOW, file_mode);
+  }
+
   const int made = ::openat(directory, ".", flags | O_TMPFILE | O_EXCL, file_mode);
   if (made >= 0 || !lacks_unnamed_files(errno)) return made;
   return create_and_unlink(directory, flags);
@@ -82,24 +86,46 @@ status check_space(const file_descriptor& directory, const std::string& path, by
                                           size.value, free.value));
 }
 
-result<segment> segment::open(const file_descriptor& directory, const std::string& path, bytes size,
-                              std::size_t index) {
+result<segment> segment::make(const file_descriptor& directory, const std::string& path,
+                              const std::string& name, bytes size, std::size_t index) {
   const signal_guard no_death_by_file_size;
   segment made;
   made.directory_ = path;
-  made.name_ = fmt::format("{}/(unnamed segment {})", without_trailing_slash(path), index);
+  made.name_ = fmt::format("{}/{}", without_trailing_slash(path),
+                           name.empty() ? fmt::format("(unnamed segment {})", index) : name);
   made.size_ = size;
-  if (auto created = made.create(directory); !created) return created.error();
+  if (auto created = made.create(directory, name); !created) return created.error();
   made.choose_alignment();
   if (auto reserved = made.preallocate(); !reserved) return reserved.error();
   return made;
 }
 
-status segment::create(const file_descriptor& directory) {
-  file_ = file_descriptor(create_unnamed(directory.get(), O_RDWR | O_CLOEXEC | O_DIRECT));
+result<segment> segment::open(const std::string& path, bytes size) {
+  segment found;
+  found.name_ = path;
+  found.size_ = size;
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
+  found.file_ = file_descriptor(::open(path.c_str(), flags | O_DIRECT));
+  found.direct_ = found.file_.valid();
+  if (!found.direct_ && errno == EINVAL) found.file_ = file_descriptor(::open(path.c_str(), flags));
+  struct stat seen {};
+  if (!found.file_.valid() || ::fstat(found.file_.get(), &seen) != 0) {
+    return found.failed(errno, "opening");
+  }
+  if (!S_ISREG(seen.st_mode) || bytes{static_cast<std::uint64_t>(seen.st_size)} < size) {
+    return failure{errc::io_failure, fmt::format("{}: {} bytes wanted, {} are there", path,
+                                                 size.value, seen.st_size)};
+  }
+  found.choose_alignment();
+  return found;
+}
+
+status segment::create(const file_descriptor& directory, const std::string& name) {
+  file_ = file_descriptor(create_file(directory.get(), name, O_RDWR | O_CLOEXEC | O_DIRECT));
   direct_ = file_.valid();
   if (!direct_ && errno == EINVAL) {
-    file_ = file_descriptor(create_unnamed(directory.get(), O_RDWR | O_CLOEXEC));
+    if (!name.empty()) ::unlinkat(directory.get(), name.c_str(), 0);  // left by the refused open
+    file_ = file_descriptor(create_file(directory.get(), name, O_RDWR | O_CLOEXEC));
   }
   if (!file_.valid()) return failed(errno, "creating");
   return {};

@@ -1,8 +1,9 @@
-// One preallocated file without a name: the disk space behind a part of the store.
+// One preallocated file: the disk space behind a part of the store.
 //
-// Owned by the store. The file is opened with O_TMPFILE (or created and unlinked at once where the
-// file system lacks that), so nothing remains of it after any exit; mode 0600; O_DIRECT unless the
-// file system refuses. Its space is reserved before it is used: a full disk is an error of open().
+// Owned by the store. Without a name it is opened with O_TMPFILE (or created and unlinked at once
+// where the file system lacks that), so nothing remains of it after any exit; with one it is what a
+// checkpoint refers to. Mode 0600; O_DIRECT unless the file system refuses. Its space is reserved
+// before it is used: a full disk is an error of make().
 #pragma once
 
 #include <ballast/result.hpp>
@@ -25,9 +26,15 @@ status check_space(const file_descriptor& directory, const std::string& path, by
 
 class segment {
  public:
-  /// Errors: no_space with size and what is free; io_failure
-  static result<segment> open(const file_descriptor& directory, const std::string& path, bytes size,
-                              std::size_t index);
+  /// A new file in `directory`, whose path is for messages; an empty name leaves none behind.
+  ///
+  /// Errors: no_space with size and what is free; io_failure, also for a name that exists
+  static result<segment> make(const file_descriptor& directory, const std::string& path,
+                              const std::string& name, bytes size, std::size_t index);
+  /// One that is there, to be read.
+  ///
+  /// Errors: io_failure where it is missing, a link, or shorter than `size`
+  static result<segment> open(const std::string& path, bytes size);
 
   int descriptor() const { return file_.get(); }
   const std::string& name() const { return name_; }
@@ -39,7 +46,7 @@ class segment {
  private:
   segment() = default;
 
-  status create(const file_descriptor& directory);
+  status create(const file_descriptor& directory, const std::string& name);
   void choose_alignment();
   status preallocate();
   failure failed(int error, std::string_view doing) const;

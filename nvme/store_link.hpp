@@ -1,24 +1,37 @@
-// The store's read and write links: one direction of one loop.
+// The store's read and write links: one direction of every path's loop.
 #pragma once
 
-#include <nvme/io_loop.hpp>
+#include <nvme/nvme_path.hpp>
 
 namespace ballast::nvme {
 
+/// By address, without a gap.
+using path_list = std::vector<std::unique_ptr<nvme_path>>;
+
+/// The path that holds an address; the last one for what lies beyond all, which it refuses.
+inline nvme_path& path_of(const path_list& paths, std::uint64_t address) {
+  for (const auto& each : paths) {
+    if (address < each->end()) return *each;
+  }
+  return *paths.back();
+}
+
 class store_link final : public link {
  public:
-  store_link(std::string_view verb, io_op op, io_loop& loop, link_meter& meter)
-      : verb_(verb), op_(op), loop_(loop), meter_(meter) {}
+  store_link(std::string_view verb, io_op op, const path_list& paths, const clock& time)
+      : verb_(verb), op_(op), paths_(paths), meter_(time) {}
 
   std::string_view name() const override { return verb_; }
-  ticket submit(const transfer& hop) override { return loop_.submit(op_, hop, meter_); }
+  ticket submit(const transfer& hop) override {
+    return path_of(paths_, hop.address.value).submit(op_, hop, meter_);
+  }
   link_counters counters() const override { return meter_.read(); }
 
  private:
   std::string_view verb_;
   io_op op_;
-  io_loop& loop_;
-  link_meter& meter_;
+  const path_list& paths_;
+  link_meter meter_;
 };
 
 }  // namespace ballast::nvme

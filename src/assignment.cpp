@@ -58,6 +58,7 @@ void assignment::size_slots() {
 }
 
 void assignment::size_store() {
+  drawn_.generations = config_.checkpoint_directory ? 1 + config_.kept_checkpoints : 1;
   std::uint32_t stored = 0;
   bool sums_in_host = false;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
@@ -66,15 +67,56 @@ void assignment::size_store() {
     sums_in_host = sums_in_host || (!on(i, place::device) && sizes.sums.value > 0);
     if (on(i, place::nvme)) {
       const bytes whole = sizes.stored();
-      drawn_.nvme += whole;
-      drawn_.slices += static_cast<std::uint32_t>(count_up(each.range.count, slice_elements));
+      drawn_.nvme += whole * drawn_.generations;
+      drawn_.slices += drawn_.generations *
+                       static_cast<std::uint32_t>(count_up(each.range.count, slice_elements));
       drawn_.staging.size = std::max(drawn_.staging.size, whole);
       ++stored;
     }
   }
   drawn_.staging.count = std::min(config_.pipeline_depth, stored);
+  size_checkpoint_staging();
   if (sums_in_host) {
     drawn_.chunk_staging = {2, size_of(dtype::f32) * chunk_elements.value};
+  }
+}
+
+void assignment::size_checkpoint_staging() {
+  if (!config_.checkpoint_directory) {
+    return;
+  }
+  drawn_.checkpoint_staging.count = checkpoint_buffers;
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    const tile_bytes sizes = bytes_of(where_, where_.tiles()[i], false);
+    const bytes state = on(i, place::nvme) ? bytes{} : sizes.stored();
+    drawn_.checkpoint_staging.size = std::max(
+        {drawn_.checkpoint_staging.size, round_up(sizes.weights, extent_alignment), state});
+  }
+}
+
+/// Host memory that the budget leaves holds tiles that would have to be read again.
+void assignment::use_rest_as_cache() {
+  plan& summary = drawn_.summary;
+  std::vector<bytes> moved;  // of each tile that a step reads and writes
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    if (on(i, place::nvme) && where_.at(where_.tiles()[i].layer).trainable()) {
+      moved.push_back(bytes_of(where_, where_.tiles()[i], false).stored());
+    }
+  }
+  const bytes used = summary.total(place::host);
+  if (moved.empty() || !config_.host_memory || used >= *config_.host_memory) {
+    return;
+  }
+  const std::uint64_t room = (*config_.host_memory - used).value / drawn_.staging.size.value;
+  const std::size_t cached = std::min<std::size_t>(room, moved.size());
+  drawn_.cached_tiles = static_cast<std::uint32_t>(cached);
+  line(place::host, fmt::format("cache, {} of {} tiles", cached, moved.size()),
+       drawn_.staging.size * cached);
+  drawn_.staging.count += drawn_.cached_tiles;
+  summary.cached_tiles = drawn_.cached_tiles;
+  // A step finds the head in the cache, and leaves the tail there.
+  for (std::size_t i = 0; i < cached; ++i) {
+    summary.nvme_step = summary.nvme_step - moved[i] - moved[moved.size() - 1 - i];
   }
 }
 
@@ -112,6 +154,8 @@ void assignment::list_host() {
   line(place::host, "optimizer state", state);
   line(place::host, fmt::format("staging, {} tiles", drawn_.staging.count), drawn_.staging.total());
   line(place::host, "gradient staging", drawn_.chunk_staging.total());
+  line(place::host, fmt::format("checkpoint staging, {} buffers", drawn_.checkpoint_staging.count),
+       drawn_.checkpoint_staging.total());
   line(place::host, "store's bounce buffer", drawn_.nvme.value > 0 ? bounce_buffer : bytes{});
   line(place::host, "block sums", bytes{8} * where_.blocks());
   line(place::host, "digests", bytes{16} * drawn_.slices);
@@ -120,7 +164,12 @@ void assignment::list_host() {
 
 void assignment::list_rest() {
   plan& summary = drawn_.summary;
-  line(place::nvme, "optimizer state", drawn_.nvme);
+  const bytes live{drawn_.nvme.value / drawn_.generations};
+  line(place::nvme, "optimizer state", live);
+  line(place::nvme,
+       fmt::format("the same in {} kept checkpoint{}", drawn_.generations - 1,
+                   drawn_.generations == 2 ? "" : "s"),
+       drawn_.nvme - live);
   summary.budgets[static_cast<std::size_t>(place::device)] = config_.device_memory;
   summary.budgets[static_cast<std::size_t>(place::host)] = config_.host_memory;
   summary.budgets[static_cast<std::size_t>(place::nvme)] = config_.nvme_size;

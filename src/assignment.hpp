@@ -11,6 +11,9 @@ class assignment {
   assignment(const model& declared, const layout& where, const engine_config& config,
              const std::array<bytes, place_count>& reserved, std::vector<place> tile_places);
 
+  /// Gives what the host budget leaves to the cache; the last thing to be done.
+  void use_rest_as_cache();
+
   bytes total(place of) const { return drawn_.summary.total(of); }
   blueprint take() { return std::move(drawn_); }
 
@@ -19,6 +22,7 @@ class assignment {
   bytes sum(bool on_device, bytes tile_bytes::*array) const;
   void size_slots();
   void size_store();
+  void size_checkpoint_staging();
   void line(place of, std::string name, bytes size);
   void list_device();
   void list_host();

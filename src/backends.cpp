@@ -6,6 +6,7 @@
 #include "cpu/huge_page_region.hpp"
 #include "cpu/update_backend.hpp"
 #include "gpu/cuda_device.hpp"
+#include "nvme/durable_folder.hpp"
 #include "nvme/nvme_store.hpp"
 
 namespace ballast {
@@ -33,14 +34,38 @@ class machine_backends final : public backends {
   result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
                                             std::uint32_t slices,
                                             std::span<std::byte> arena) override {
-    return nvme::make_store({.directory = config.nvme_directory.value_or(""),
-                             .size = size,
-                             .slices = slices,
-                             .time = clock_,
-                             .backend = config.io,
-                             .deadline = std::chrono::seconds(config.io_deadline_seconds),
-                             .staging_buffers = 1,  // the engine's own transfers need none
-                             .arena = arena});
+    nvme::store_options options = store_options(config);
+    options.directory = config.nvme_directory.value_or("");
+    options.checkpoints = config.checkpoint_directory.value_or("");
+    options.size = size;
+    options.slices = slices;
+    options.arena = arena;
+    return nvme::make_store(options);
+  }
+
+  result<std::unique_ptr<store>> make_kept_store(const engine_config& config,
+                                                 const std::string& name, bytes size,
+                                                 std::uint32_t slices) override {
+    nvme::store_options options = store_options(config);
+    options.directory = config.checkpoint_directory.value_or("");
+    options.name = name;
+    options.size = size;
+    options.slices = slices;
+    return nvme::make_store(options);
+  }
+
+  result<std::unique_ptr<store>> open_store(const engine_config& config, const store_record& record,
+                                            std::uint32_t slices) override {
+    nvme::store_options options = store_options(config);
+    options.slices = slices;
+    return nvme::open_store(options, record);
+  }
+
+  status remove_store(const store_record& record) override { return nvme::remove_store(record); }
+
+  result<std::unique_ptr<checkpoint_folder>> open_checkpoints(
+      const engine_config& config) override {
+    return nvme::open_durable_folder(config.checkpoint_directory.value_or(""));
   }
 
   result<std::unique_ptr<communicator>> make_communicator(const engine_config&) override {
@@ -54,6 +79,15 @@ class machine_backends final : public backends {
   const clock& time() const override { return clock_; }
 
  private:
+  nvme::store_options store_options(const engine_config& config) const {
+    return {.directory = {},
+            .size = {},
+            .time = clock_,
+            .backend = config.io,
+            .deadline = std::chrono::seconds(config.io_deadline_seconds),
+            .staging_buffers = 1};  // the engine's own transfers need none
+  }
+
   steady_clock clock_;
 };
 

@@ -155,7 +155,9 @@ result<blueprint> draw(const model& declared, const layout& where, const engine_
     device = device_holds(tiles) ? tiles : largest(tiles, device_holds);
     host = host_holds(tiles - device) ? tiles - device : largest(tiles - device, host_holds);
   }
-  blueprint drawn = assign(device, host).take();
+  assignment chosen = assign(device, host);
+  chosen.use_rest_as_cache();
+  blueprint drawn = chosen.take();
   if (auto problem = over_budget(drawn, config)) {
     return *std::move(problem);
   }

@@ -8,6 +8,7 @@
 #include <ballast/config.hpp>
 #include <ballast/plan.hpp>
 #include <ballast/rounding.hpp>
+#include <functional>
 
 #include "layout.hpp"
 
@@ -23,6 +24,9 @@ inline constexpr bytes extent_alignment{4096};
 /// What a store keeps for memory that cannot be moved directly: one page of 2 MiB.
 inline constexpr bytes bounce_buffer{std::uint64_t{2} << 20};
 
+/// Arrays under way at once while a checkpoint is written or read.
+inline constexpr std::uint32_t checkpoint_buffers = 2;
+
 /// How many slots of what size.
 struct slot_pool {
   std::uint32_t count = 0;
@@ -35,9 +39,12 @@ struct blueprint {
   std::vector<place> tile_places;  ///< by tile: where its optimizer state rests
   slot_pool layer_slots;           ///< device: weights of layers under way
   slot_pool gradient_slots;        ///< device: fp32 gradients of layers under way
-  slot_pool staging;               ///< host: tiles between NVMe and the optimizer
+  slot_pool staging;               ///< host: tiles between NVMe and the optimizer, and cached ones
+  std::uint32_t cached_tiles = 0;  ///< of them
+  slot_pool checkpoint_staging;    ///< host: arrays on their way to or from a checkpoint
   slot_pool chunk_staging;         ///< host: fp32 gradient chunks on their way to the sums
-  bytes nvme;                      ///< of the store
+  std::uint32_t generations = 1;   ///< extents a tile on NVMe takes: 1 live and each kept one
+  bytes nvme;                      ///< of the store, all generations
   std::uint32_t slices = 0;        ///< digests of the store
   plan summary;
 };
@@ -63,8 +70,10 @@ bool is_resident(const layout& where, const model& declared, layer_id which,
 result<blueprint> draw(const model& declared, const layout& where, const engine_config& config,
                        const std::array<bytes, place_count>& reserved);
 
-/// What one step of these visits moves, when it starts with no weights on the device.
+/// What one step of these visits moves, when it starts with no weights on the device. `order`: of
+/// the update; `cached`: whose state is in host memory when the update begins.
 traffic predict(const model& declared, const layout& where, const blueprint& drawn,
-                const engine_config& config, std::span<const visit> visits);
+                const engine_config& config, std::span<const visit> visits,
+                std::span<const tile_id> order, const std::function<bool(tile_id)>& cached);
 
 }  // namespace ballast

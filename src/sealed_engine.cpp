@@ -74,12 +74,24 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   }
   order_by_owner();
   recipes_.resize(declared_.groups().size());
-  if (auto filled = state_->initialise(); !filled) {
+  if (auto filled = fill(); !filled) {
     return filled;
   }
   step_report ignored;
   account(ignored);
   return {};
+}
+
+/// The initial state; what the first update begins with is filled last and stays in the cache.
+status sealed_engine::fill() {
+  std::vector<tile_id> order;
+  for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
+    if (!where_.at(where_.tiles()[i].layer).trainable()) {
+      order.push_back({i});
+    }
+  }
+  order.insert(order.end(), tile_order_.rbegin(), tile_order_.rend());
+  return state_->initialise(order);
 }
 
 /// Where there are several NUMA nodes their tiles take turns, so that all are at work: a node's
@@ -157,6 +169,7 @@ result<step_report> sealed_engine::step(const step_options& options) {
   gradient_slots_->reset();
   report.step = ++steps_;
   report.updates = updates_;
+  report.cached_tiles = report.skipped ? 0 : hits_;
   update_time_ = time_.now() - begin;
   account(report);
   return report;
@@ -180,12 +193,15 @@ status sealed_engine::update(const step_options& options, double scale) {
     optimizer_busy_ns_.fetch_add((time_.now() - begin).count(), std::memory_order_relaxed);
     return {};
   };
-  const status moved =
-      pipeline_->run(tile_order_, tile_pipeline::movement::read_and_write,
-                     [&](tile_id which, std::span<std::byte> state) {
-                       return work_->for_slices(which, state, where_.at(which).range,
-                                                tile_work::access::change, one_slice);
-                     });
+  const std::uint64_t hits = pipeline_->hits();
+  const status moved = pipeline_->run(
+      tile_order_, tile_pipeline::movement::read_and_write,
+      [&](tile_id which, std::span<std::byte> state) {
+        return work_->for_slices(which, state, where_.at(which).range, tile_work::access::change,
+                                 one_slice);
+      },
+      tile_pipeline::after::keep_last);
+  hits_ = static_cast<std::uint32_t>(pipeline_->hits() - hits);
   // The tail of one step is the head of the next: what was used last is still in cache.
   std::ranges::reverse(tile_order_);
   if (moved && (findings.load() & found_weight_overflow) != 0) {
@@ -276,7 +292,8 @@ status sealed_engine::write(parameter_id which, state_part part, elements first,
 }
 
 traffic sealed_engine::predict(std::span<const visit> visits) const {
-  return ballast::predict(declared_, where_, drawn_, config_, visits);
+  return ballast::predict(declared_, where_, drawn_, config_, visits, tile_order_,
+                          [this](tile_id which) { return pipeline_->cached(which); });
 }
 
 std::vector<std::string> sealed_engine::parts() const {

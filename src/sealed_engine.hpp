@@ -48,6 +48,7 @@ class sealed_engine {
   explicit sealed_engine(const model& declared, layout where, blueprint drawn,
                          const engine_config& config, backends& parts);
   void order_by_owner();
+  status fill();
   status build(const std::array<bytes, place_count>& reserved, backends& parts);
   status update(const step_options& options, double scale);
   void account(step_report& report);
@@ -80,6 +81,7 @@ class sealed_engine {
   std::vector<update_recipe> recipes_;  ///< by group, without what a layer fixes
   std::uint64_t steps_ = 0;
   std::uint64_t updates_ = 0;
+  std::uint32_t hits_ = 0;  ///< of the last update
   status health_;
   step_report before_;  ///< counters at the last report
   std::atomic<std::int64_t> optimizer_busy_ns_ = 0;

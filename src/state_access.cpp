@@ -52,16 +52,14 @@ failure overflow(const std::string& name) {
 
 }  // namespace
 
-status state_access::initialise() {
-  std::vector<tile_id> all(where_.tiles().size());
-  for (std::uint32_t i = 0; i < all.size(); ++i) {
-    all[i] = {i};
-  }
+status state_access::initialise(std::span<const tile_id> order) {
   return pipeline_.run(
-      all, tile_pipeline::movement::write_only, [&](tile_id which, std::span<std::byte> state) {
+      order, tile_pipeline::movement::write_only,
+      [&](tile_id which, std::span<std::byte> state) {
         return work_.for_slices(which, state, where_.at(which).range, tile_work::access::fill,
                                 [&](const auto& each) { return fill(each); });
-      });
+      },
+      tile_pipeline::after::keep_last);
 }
 
 status state_access::fill(const tile_work::slice& each) const {

@@ -17,7 +17,7 @@ class state_access {
   /// Gives every parameter its initial values and zero moments.
   ///
   /// Errors: weight_overflow names the parameter; those of the store
-  status initialise();
+  status initialise(std::span<const tile_id> order);
 
   /// Shapes: values[n] f32, the parameter's elements [first, first + n)
   status read(parameter_id which, state_part part, elements first, std::span<float> values);

@@ -73,9 +73,13 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   device_ = *std::move(opened);
   const tile_bytes in_host = sum_of(where, drawn, false, config.several_pushes);
   // In the order in which they are taken.
-  const std::array arrays = {drawn.staging.total(), drawn.chunk_staging.total(),
-                             in_host.weights,       in_host.gradient,
-                             in_host.sums,          in_host.state};
+  const std::array arrays = {drawn.staging.total(),
+                             drawn.checkpoint_staging.total(),
+                             drawn.chunk_staging.total(),
+                             in_host.weights,
+                             in_host.gradient,
+                             in_host.sums,
+                             in_host.state};
   const bytes region = std::accumulate(arrays.begin(), arrays.end(), host_reserved);
   auto allocated = parts.make_host_region(region, arrays, by);
   if (!allocated) {
@@ -99,6 +103,7 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
       return stored.error();
     }
     store_ = *std::move(stored);
+    stored_ = std::make_unique<stored_tiles>(*store_, where.tiles().size());
   }
   return {};
 }
@@ -119,6 +124,9 @@ status tile_homes::place_slots(const blueprint& drawn) {
   }
   if (auto placed = on_device(drawn.gradient_slots, gradient_slots_); !placed) {
     return placed;
+  }
+  for (std::uint32_t i = 0; i < drawn.checkpoint_staging.count; ++i) {
+    checkpoint_.push_back(take(host_left_, drawn.checkpoint_staging.size));
   }
   for (std::uint32_t i = 0; i < drawn.chunk_staging.count; ++i) {
     chunks_.push_back(take(host_left_, drawn.chunk_staging.size));
@@ -159,11 +167,11 @@ status tile_homes::place_tiles(const layout& where, const blueprint& drawn,
     home.sums = as_floats(take(from.sums, sizes.sums));
     if (home.where == place::nvme) {
       const auto slices = count_up(where.tiles()[i].range.count, slice_elements);
-      auto stored = store_->allocate(sizes.stored(), static_cast<std::uint32_t>(slices));
-      if (!stored) {
-        return stored.error();
+      if (auto placed = stored_->place({static_cast<std::uint32_t>(i)}, sizes.stored(),
+                                       static_cast<std::uint32_t>(slices));
+          !placed) {
+        return placed;
       }
-      home.stored = *stored;
     } else {
       home.state = take(from.states, sizes.state);
     }

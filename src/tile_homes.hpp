@@ -1,5 +1,5 @@
 // Where every tile's arrays rest: the owner of the device arrays, the host region and the store,
-// laid out by a blueprint and never changed after.
+// laid out by a blueprint. Only a tile's extent on NVMe changes after, with its generations.
 //
 // Tiles of one place follow each other in the order of the flat index, so what is adjacent in a
 // layer is adjacent in memory wherever neighbours share a place.
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "blueprint.hpp"
+#include "stored_tiles.hpp"
 
 namespace ballast {
 
@@ -21,7 +22,6 @@ struct tile_home {
   std::span<std::byte> gradient;  ///< compute type; empty where the layer is frozen
   std::span<float> sums;          ///< fp32; empty unless the layer is pushed more than once
   std::span<std::byte> state;     ///< residual, moments, scales; empty on NVMe
-  extent stored;                  ///< on NVMe only
   double share = 0;  ///< of its place's arrays that lie before it: who touched it first
 };
 
@@ -36,9 +36,12 @@ class tile_homes {
   const device& on_device() const { return *device_; }
   store* on_disk() { return store_.get(); }
   const store* on_disk() const { return store_.get(); }
+  /// Extents of the tiles on NVMe; there is a store.
+  stored_tiles& stored() { return *stored_; }
   const memory_region& in_host() const { return *region_; }
 
   std::span<std::byte> staging(std::uint32_t slot) const { return staging_[slot]; }
+  std::span<std::byte> checkpoint_staging(std::uint32_t slot) const { return checkpoint_[slot]; }
   std::span<std::byte> chunk_staging(std::uint32_t slot) const { return chunks_[slot]; }
   std::span<std::byte> layer_slot(std::uint32_t slot) const { return layer_slots_[slot]; }
   std::span<std::byte> gradient_slot(std::uint32_t slot) const { return gradient_slots_[slot]; }
@@ -55,9 +58,10 @@ class tile_homes {
       region_;  ///< outlives device and store, whose links move its bytes
   std::unique_ptr<device> device_;
   std::unique_ptr<store> store_;
+  std::unique_ptr<stored_tiles> stored_;
   std::span<std::byte> host_left_;  ///< of the region, not yet given out
   std::vector<tile_home> homes_;
-  std::vector<std::span<std::byte>> staging_, chunks_, layer_slots_, gradient_slots_;
+  std::vector<std::span<std::byte>> staging_, checkpoint_, chunks_, layer_slots_, gradient_slots_;
   std::span<std::byte> caller_host_;
 };
 

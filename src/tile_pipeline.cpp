@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 
 namespace ballast {
@@ -42,31 +43,64 @@ struct tile_pipeline::graph_nodes {
 
 tile_pipeline::tile_pipeline(const layout& where, const blueprint& drawn, tile_homes& homes,
                              workers& threads)
-    : where_(where), homes_(homes), workers_(threads), carriers_(drawn.staging.count) {
+    : where_(where),
+      homes_(homes),
+      workers_(threads),
+      carriers_(drawn.staging.count),
+      cache_size_(drawn.cached_tiles),
+      kept_(where.tiles().size()),
+      carrier_of_(where.tiles().size()) {
   for (std::uint32_t i = 0; i < carriers_.size(); ++i) {
     carriers_[i].owner = this;
     carriers_[i].buffer = homes.staging(i);
   }
   staged_.reserve(where.tiles().size());
+  found_.reserve(carriers_.size());
   workers_.arena().execute([&] { nodes_ = std::make_unique<graph_nodes>(*this); });
 }
 
 tile_pipeline::~tile_pipeline() = default;
 
-status tile_pipeline::run(std::span<const tile_id> tiles, movement moved, const work& todo) {
-  movement_ = moved;
-  todo_ = &todo;
+/// Sorts the run's tiles on NVMe into those in the cache and those to be brought in.
+void tile_pipeline::line_up(std::span<const tile_id> tiles, after then) {
   next_staged_ = 0;
   staged_.clear();
+  found_.clear();
+  std::size_t on_disk = 0;
   for (const tile_id each : tiles) {
     if (homes_.at(each).where == place::nvme) {
-      staged_.push_back(each);
+      ++on_disk;
+      carrier* const there = carrier_of_[each.value];
+      there != nullptr ? found_.push_back(there) : staged_.push_back(each);
+      kept_[each.value] = there != nullptr && then == after::as_before;
     }
   }
+  hits_ += found_.size();
+  std::size_t left = then == after::keep_last ? std::min(cache_size_, on_disk) : 0;
+  for (std::size_t i = tiles.size(); left > 0; --i) {
+    if (homes_.at(tiles[i - 1]).where == place::nvme) {
+      kept_[tiles[i - 1].value] = 1;
+      --left;
+    }
+  }
+}
+
+status tile_pipeline::run(std::span<const tile_id> tiles, movement moved, const work& todo,
+                          after then) {
+  movement_ = moved;
+  todo_ = &todo;
+  line_up(tiles, then);
   workers_.arena().execute([&] {
     for (carrier& each : carriers_) {
       each.outcome = {};
-      nodes_->begin.try_put(&each);
+    }
+    for (carrier* const each : found_) {
+      nodes_->work.try_put(each);
+    }
+    for (carrier& each : carriers_) {
+      if (!each.cached) {
+        nodes_->begin.try_put(&each);
+      }
     }
     for (const tile_id each : tiles) {
       if (homes_.at(each).where != place::nvme) {
@@ -79,10 +113,30 @@ status tile_pipeline::run(std::span<const tile_id> tiles, movement moved, const 
   return failures_.take();
 }
 
+status tile_pipeline::flush() {
+  workers_.arena().execute([&] {
+    for (carrier& each : carriers_) {
+      if (each.cached && each.changed) {
+        each.outcome = {};
+        nodes_->write.try_put(&each);
+      }
+    }
+    nodes_->graph.wait_for_all();
+  });
+  return failures_.take();
+}
+
+void tile_pipeline::drop_cache() {
+  for (carrier& each : carriers_) {
+    each.cached = each.changed = false;
+  }
+  std::ranges::fill(carrier_of_, nullptr);
+}
+
 /// A carrier that comes back is written; it takes the next tile, or rests.
 void tile_pipeline::begin(carrier* with, choice::output_ports_type& to) {
   failures_.note(with->outcome);
-  if (failures_.any() || next_staged_ == staged_.size()) {
+  if (with->cached || failures_.any() || next_staged_ == staged_.size()) {
     return;
   }
   with->holds = staged_[next_staged_++];
@@ -94,14 +148,12 @@ void tile_pipeline::begin(carrier* with, choice::output_ports_type& to) {
 }
 
 void tile_pipeline::start(carrier* with, bool reading, node_gateway& gateway) {
-  const extent& stored = homes_.at(with->holds).stored;
+  const extent& stored = homes_.stored().latest(with->holds);
   with->gateway = &gateway;
   gateway.reserve_wait();
   const completion done{[](void* context, const status& outcome) {
                           auto* arrived = static_cast<carrier*>(context);
-                          if (!outcome) {
-                            arrived->outcome = outcome;
-                          }
+                          arrived->owner->arrive(*arrived, outcome);
                           node_gateway* back = arrived->gateway;
                           back->try_put(arrived);
                           back->release_wait();
@@ -116,10 +168,28 @@ void tile_pipeline::start(carrier* with, bool reading, node_gateway& gateway) {
                         .done = done});
 }
 
+/// A read or a write is over.
+void tile_pipeline::arrive(carrier& with, const status& outcome) {
+  if (!outcome) {
+    with.outcome = outcome;
+    return;
+  }
+  if (with.changed) {
+    homes_.stored().written(with.holds);
+    with.changed = false;
+  }
+}
+
 void tile_pipeline::work_on(carrier* with, choice::output_ports_type& to) {
   if (with->outcome && !failures_.any()) {
     with->outcome = guarded(with->holds, state_of(*with));
-    if (with->outcome && movement_ != movement::read_only) {
+    with->changed = with->changed || movement_ != movement::read_only;
+    with->cached = with->outcome && kept_[with->holds.value] != 0;
+    carrier_of_[with->holds.value] = with->cached ? with : nullptr;
+    if (with->cached) {
+      return;
+    }
+    if (with->outcome && with->changed) {
       std::get<0>(to).try_put(with);
       return;
     }

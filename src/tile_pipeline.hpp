@@ -8,6 +8,10 @@
 // Reads, work and writes of different tiles overlap. No worker ever blocks on a transfer: a
 // completion re-enters the graph through its node's gateway. The first error stops new tiles; those
 // under way end.
+//
+// Carriers beyond the depth are the cache: a tile that is to be kept stays in its carrier after the
+// work, unwritten, and the next run finds it there. As steps alternate their direction, the tail of
+// one is the head of the next, and of T tiles on NVMe C are neither read nor written.
 #pragma once
 
 #include <tbb/flow_graph.h>
@@ -33,6 +37,11 @@ class tile_pipeline {
     read_only,       ///< a look
     write_only,      ///< a first fill
   };
+  /// What becomes of tiles in carriers when the work on them is done.
+  enum class after : std::uint8_t {
+    as_before,  ///< a tile that was in a carrier stays there
+    keep_last,  ///< as many as the cache holds, the last ones of the run
+  };
 
   tile_pipeline(const layout& where, const blueprint& drawn, tile_homes& homes, workers& threads);
   ~tile_pipeline();
@@ -41,7 +50,17 @@ class tile_pipeline {
   ///
   /// Threads: the caller's, which joins the workers until all is done
   /// Errors:  the first of a transfer or of `todo`
-  status run(std::span<const tile_id> tiles, movement moved, const work& todo);
+  status run(std::span<const tile_id> tiles, movement moved, const work& todo,
+             after then = after::as_before);
+
+  /// Writes what the cache holds and the disk does not; it stays in the cache.
+  status flush();
+  /// Forgets what the cache holds, written or not.
+  void drop_cache();
+
+  bool cached(tile_id which) const { return carrier_of_[which.value] != nullptr; }
+  /// Tiles that runs found in the cache, since the beginning.
+  std::uint64_t hits() const { return hits_; }
 
  private:
   struct carrier;
@@ -51,6 +70,8 @@ class tile_pipeline {
     tile_pipeline* owner = nullptr;
     std::span<std::byte> buffer;
     tile_id holds;
+    bool cached = false;   ///< `holds` stays in the buffer
+    bool changed = false;  ///< since it was read or written
     status outcome;
     node_gateway* gateway = nullptr;
   };
@@ -62,8 +83,10 @@ class tile_pipeline {
 
   struct graph_nodes;
 
+  void line_up(std::span<const tile_id> tiles, after then);
   void begin(carrier* with, choice::output_ports_type& to);
   void start(carrier* with, bool reading, node_gateway& gateway);
+  void arrive(carrier& with, const status& outcome);
   void work_on(carrier* with, choice::output_ports_type& to);
   status guarded(tile_id which, std::span<std::byte> state) const;
   std::span<std::byte> state_of(const carrier& which) const;
@@ -72,13 +95,18 @@ class tile_pipeline {
   tile_homes& homes_;
   workers& workers_;
   std::vector<carrier> carriers_;
+  const std::size_t cache_size_;
   std::unique_ptr<graph_nodes> nodes_;
 
   // Of the run under way.
   movement movement_ = movement::read_and_write;
   const work* todo_ = nullptr;
-  std::vector<tile_id> staged_;
-  std::size_t next_staged_ = 0;  ///< touched by the serial `begin` only
+  std::vector<tile_id> staged_;       ///< to be brought in, in order
+  std::vector<carrier*> found_;       ///< hold a tile of the run from the beginning
+  std::vector<std::uint8_t> kept_;    ///< by tile: stays in its carrier after the run
+  std::vector<carrier*> carrier_of_;  ///< by tile, where it is cached
+  std::size_t next_staged_ = 0;       ///< touched by the serial `begin` only
+  std::uint64_t hits_ = 0;
   first_failure failures_;
 };
 

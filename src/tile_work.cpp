@@ -29,12 +29,22 @@ status tile_work::for_slices(tile_id which, std::span<std::byte> state, element_
   if (part.empty()) {
     return {};
   }
+  const auto extents = renewed(which, how);
+  if (!extents) {
+    return extents.error();
+  }
   const std::uint64_t first = (part.begin - whole.begin) / slice_elements;
   const std::uint64_t last = count_up(part.end() - whole.begin, slice_elements);
+  // A digest covers its extent's address: in another extent every slice needs a new one.
+  const bool moves = extents->before.address != extents->after.address;
+  const std::uint64_t all = count_up(whole.count, slice_elements);
+  static const body nothing;
   first_failure outcome;
   const auto slices = [&] {
-    tbb::parallel_for(first, last, [&](std::uint64_t index) {
-      outcome.note(one_slice(which, state, static_cast<std::uint32_t>(index), how, each));
+    tbb::parallel_for(moves ? 0 : first, moves ? all : last, [&](std::uint64_t index) {
+      const bool wanted_too = index >= first && index < last;
+      outcome.note(one_slice(which, state, static_cast<std::uint32_t>(index), how, *extents,
+                             wanted_too ? each : nothing));
     });
   };
   // What rests on a device has no owner among the nodes.
@@ -46,8 +56,22 @@ status tile_work::for_slices(tile_id which, std::span<std::byte> state, element_
   return outcome.take();
 }
 
+result<tile_work::generations> tile_work::renewed(tile_id which, access how) const {
+  if (homes_.at(which).where != place::nvme) {
+    return generations{};
+  }
+  stored_tiles& stored = homes_.stored();
+  const extent before = stored.latest(which);
+  if (how != access::look) {
+    if (auto renewed = stored.renew(which); !renewed) {
+      return renewed.error();
+    }
+  }
+  return generations{before, stored.latest(which)};
+}
+
 status tile_work::one_slice(tile_id which, std::span<std::byte> state, std::uint32_t index,
-                            access how, const body& each) const {
+                            access how, const generations& of_tile, const body& each) const {
   const tile& of = where_.at(which);
   const tile_home& home = homes_.at(which);
   const layer_layout& layer = where_.at(of.layer);
@@ -62,16 +86,18 @@ status tile_work::one_slice(tile_id which, std::span<std::byte> state, std::uint
                    home.where == place::device ? &homes_.on_device().updates() : &host_updates_};
   const bool on_disk = home.where == place::nvme;
   if (on_disk && how != access::fill) {
-    if (auto same = homes_.on_disk()->check(home.stored, index, pieces_of(arrays, here.view));
+    if (auto same = homes_.on_disk()->check(of_tile.before, index, pieces_of(arrays, here.view));
         !same) {
       return same;
     }
   }
-  if (auto done = each(here); !done) {
-    return done;
+  if (each) {
+    if (auto done = each(here); !done) {
+      return done;
+    }
   }
   if (on_disk && how != access::look) {
-    homes_.on_disk()->stamp(home.stored, index, pieces_of(arrays, here.view));
+    homes_.on_disk()->stamp(of_tile.after, index, pieces_of(arrays, here.view));
   }
   return {};
 }

@@ -40,8 +40,15 @@ class tile_work {
               std::uint32_t& findings) const;
 
  private:
+  /// Whose digests a tile's slices have before and after; not used in memory.
+  struct generations {
+    extent before, after;
+  };
+
+  result<generations> renewed(tile_id which, access how) const;
+  /// `each` is empty for a slice that only follows its tile to another extent.
   status one_slice(tile_id which, std::span<std::byte> state, std::uint32_t index, access how,
-                   const body& each) const;
+                   const generations& of, const body& each) const;
 
   const layout& where_;
   tile_homes& homes_;

@@ -1,4 +1,5 @@
 // What a step moves, by the same policy that moves it, run dry.
+#include <ranges>
 #include <span>
 
 #include "blueprint.hpp"
@@ -52,7 +53,9 @@ bytes download_of(const model& declared, const layout& where, const blueprint& d
 }  // namespace
 
 traffic predict(const model& declared, const layout& where, const blueprint& drawn,
-                const engine_config& config, std::span<const visit> visits) {
+                const engine_config& config, std::span<const visit> visits,
+                std::span<const tile_id> order_of_update,
+                const std::function<bool(tile_id)>& cached) {
   access_order order;
   for (const visit& each : visits) {
     if (each.what == visit::kind::fetch) {
@@ -65,11 +68,13 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
     return !is_resident(where, declared, layer, drawn.tile_places);
   };
   traffic moved;
-  for (const tile& each : where.tiles()) {
-    const auto index = static_cast<std::size_t>(&each - where.tiles().data());
-    if (drawn.tile_places[index] == place::nvme && where.at(each.layer).trainable()) {
-      moved[hop::read] += bytes_of(where, each, false).stored();
-      moved[hop::write] += bytes_of(where, each, false).stored();
+  std::uint32_t kept = drawn.cached_tiles;
+  for (const tile_id each : std::views::reverse(order_of_update)) {
+    if (drawn.tile_places[each.value] == place::nvme) {
+      const bytes stored = bytes_of(where, where.at(each), false).stored();
+      moved[hop::read] += cached(each) ? bytes{} : stored;
+      moved[hop::write] += kept > 0 ? bytes{} : stored;
+      kept -= kept > 0 ? 1 : 0;
     }
   }
   for (const visit& each : visits) {

@@ -2,6 +2,7 @@
 // are built in src/backends.cpp and nowhere else; tests hand in fakes.
 #pragma once
 
+#include <ballast/checkpoint_folder.hpp>
 #include <ballast/clock.hpp>
 #include <ballast/communicator.hpp>
 #include <ballast/config.hpp>
@@ -25,11 +26,27 @@ class backends {
   virtual result<std::unique_ptr<memory_region>> make_host_region(bytes size,
                                                                   std::span<const bytes> parts,
                                                                   const first_touch& by) = 0;
-  /// `arena`: memory that most transfers use; registered with the kernel where that is allowed. It
-  /// outlives the store.
+  /// Its files have names, and outlive the process, where the configuration names a folder for
+  /// checkpoints; else nothing remains of them. `arena`: memory that most transfers use; registered
+  /// with the kernel where that is allowed. It outlives the store.
   virtual result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
                                                     std::uint32_t slices,
                                                     std::span<std::byte> arena) = 0;
+  /// One file `name` in the folder for checkpoints, for what rests in memory.
+  virtual result<std::unique_ptr<store>> make_kept_store(const engine_config& config,
+                                                         const std::string& name, bytes size,
+                                                         std::uint32_t slices) = 0;
+  /// The store that a checkpoint refers to, to be read.
+  virtual result<std::unique_ptr<store>> open_store(const engine_config& config,
+                                                    const store_record& record,
+                                                    std::uint32_t slices) = 0;
+  /// Removes the files of a store that no checkpoint refers to any more.
+  virtual status remove_store(const store_record& record) = 0;
+  /// Made where it is missing.
+  ///
+  /// Errors: invalid_argument where another process holds it
+  virtual result<std::unique_ptr<checkpoint_folder>> open_checkpoints(
+      const engine_config& config) = 0;
   virtual result<std::unique_ptr<communicator>> make_communicator(const engine_config& config) = 0;
   virtual result<std::unique_ptr<update_backend>> make_updates(const engine_config& config) = 0;
   virtual const clock& time() const = 0;

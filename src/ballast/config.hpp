@@ -26,6 +26,8 @@ struct engine_config {
   std::optional<bytes> host_memory = {};
   std::optional<std::string> nvme_directory = {};  ///< absent: nothing may rest on NVMe
   std::optional<bytes> nvme_size = {};
+  std::optional<std::string> checkpoint_directory = {};  ///< for save() and load()
+  std::uint32_t kept_checkpoints = 1;                    ///< older ones are given up
 
   std::optional<forced_placement> placement = {};
   elements tile_elements{1u << 20};  ///< a multiple of block_elements

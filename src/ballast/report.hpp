@@ -46,6 +46,7 @@ struct step_report {
   double clip_coefficient = 1;
   bool skipped = false;                       ///< a NaN or Inf in a gradient: nothing was updated
   traffic moved;                              ///< since begin_pass() or the last report
+  std::uint32_t cached_tiles = 0;             ///< of NVMe's, found in host memory by the update
   std::array<nanoseconds, hop_count> busy{};  ///< of each link, overlapping
   nanoseconds optimizer_busy{0};              ///< summed over the engine's threads
   step_times times;

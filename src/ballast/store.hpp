@@ -10,6 +10,7 @@
 #include <ballast/link.hpp>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace ballast {
 
@@ -19,6 +20,30 @@ struct extent {
   bytes size;                     ///< a multiple of store::alignment()
   std::uint32_t first_slice = 0;  ///< index of its first digest
   std::uint32_t slices = 0;
+};
+
+/// XXH3-128 of a slice, seeded with run, extent and slice; all zero: never stamped.
+struct digest {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  friend bool operator==(const digest&, const digest&) = default;
+};
+
+/// The files behind a part of a store's addresses, one after the other, each of `segment_size` but
+/// the last.
+struct stored_files {
+  std::uint64_t begin = 0;  ///< address of the first byte
+  bytes size;               ///< of all of them
+  bytes segment_size;
+  std::vector<std::string> paths;  ///< absolute
+  friend bool operator==(const stored_files&, const stored_files&) = default;
+};
+
+/// All that another process needs to find a kept store's bytes and to check them.
+struct store_record {
+  std::uint64_t run = 0;  ///< seeds the digests
+  std::vector<stored_files> files;
+  friend bool operator==(const store_record&, const store_record&) = default;
 };
 
 /// The pieces of one slice, in stored order; unused ones are empty.
@@ -36,6 +61,8 @@ class store {
   ///
   /// Errors: no_space past the size given when the store was opened
   virtual result<extent> allocate(bytes size, std::uint32_t slices) = 0;
+  /// Takes an extent back: its room may be given out again, to one of the same size and slices.
+  virtual void release(const extent& where) = 0;
 
   virtual link& read() = 0;
   virtual link& write() = 0;
@@ -50,6 +77,21 @@ class store {
   /// Errors: corrupted, with file, offset and slice
   virtual status check(const extent& where, std::uint32_t index,
                        const slice_pieces& pieces) const = 0;
+
+  /// Makes every write that is complete durable. Not while a write is under way.
+  ///
+  /// Errors: io_failure, no_space; the first one is returned by every later call, because what a
+  ///         failed sync could not write is lost, and the next one would not say so
+  virtual status sync() = 0;
+
+  /// The digests of an extent's slices, as last stamped, and the way back for an extent whose bytes
+  /// are already there.
+  virtual std::vector<digest> digests(const extent& where) const = 0;
+  virtual result<extent> adopt(tier_address address, bytes size,
+                               std::span<const digest> digests) = 0;
+
+  /// Where the bytes are; no files where the store's have no name.
+  virtual store_record record() const = 0;
 };
 
 }  // namespace ballast

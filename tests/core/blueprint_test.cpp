@@ -129,7 +129,53 @@ TEST_F(Blueprint, CountsThePaddingOfOddStates) {
   const bytes whole_extents{3 * 3 * 4096};
   EXPECT_EQ(made->summary.total(place::nvme), whole_extents);
   EXPECT_EQ(made->summary.nvme_step, whole_extents * 2);
-  EXPECT_EQ(predict(declared_, *where_, *made, config_, {})[hop::read], whole_extents);
+  const std::vector<tile_id> order{{0}, {1}, {2}, {3}, {4}};
+  const traffic moved =
+      predict(declared_, *where_, *made, config_, {}, order, [](tile_id) { return false; });
+  EXPECT_EQ(moved[hop::read], whole_extents);
+}
+
+/// 32 tiles, 24 of them on NVMe, of 4096 x 10 bytes.
+TEST_F(Blueprint, GivesTheRestOfTheHostToTheCache) {
+  config_.placement = forced_placement{.device = 0.25, .host = 0};
+  config_.nvme_directory = "/anywhere";
+  const auto tight = drawn(config_);
+  ASSERT_TRUE(tight);
+  EXPECT_EQ(tight->cached_tiles, 0u) << "without a budget nothing is left over";
+  const bytes tile = tight->staging.size;
+  config_.host_memory = tight->summary.total(place::host) + tile * 3 - bytes{1};
+  const auto cached = drawn(config_);
+  ASSERT_TRUE(cached);
+  EXPECT_EQ(cached->cached_tiles, 2u);
+  EXPECT_EQ(cached->summary.total(place::host), tight->summary.total(place::host) + tile * 2);
+  EXPECT_EQ(cached->staging.count, tight->staging.count + 2);
+  EXPECT_EQ(cached->summary.nvme_step, tight->summary.nvme_step - tile * 4)
+      << "two neither read nor written";
+  std::vector<tile_id> order;
+  for (std::uint32_t i = 8; i < 32; ++i) order.push_back({i});
+  const traffic moved = predict(declared_, *where_, *cached, config_, {}, order,
+                                [](tile_id which) { return which.value < 10; });
+  EXPECT_EQ(moved[hop::read] + moved[hop::write], cached->summary.nvme_step);
+  EXPECT_EQ(moved[hop::read], tile * 22);
+
+  config_.host_memory = tight->summary.total(place::host) + tile * 100;
+  const auto all = drawn(config_);
+  EXPECT_EQ(all->cached_tiles, 24u);
+  EXPECT_EQ(all->summary.nvme_step, bytes{0});
+}
+
+TEST_F(Blueprint, SetsRoomAsideForKeptCheckpoints) {
+  config_.placement = forced_placement{.device = 0, .host = 0};
+  config_.nvme_directory = "/anywhere";
+  const auto without = drawn(config_);
+  config_.checkpoint_directory = "/elsewhere";
+  config_.kept_checkpoints = 2;
+  const auto with = drawn(config_);
+  ASSERT_TRUE(without && with);
+  EXPECT_EQ(with->nvme, without->nvme * 3) << "one generation lives, two are kept";
+  EXPECT_EQ(with->slices, without->slices * 3);
+  EXPECT_EQ(with->summary.nvme_step, without->summary.nvme_step);
+  EXPECT_GT(with->checkpoint_staging.size, bytes{0});
 }
 
 TEST_F(Blueprint, ForcesFractions) {

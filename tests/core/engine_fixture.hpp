@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "fakes.hpp"
+#include "plain_backends.hpp"
 
 namespace ballast {
 

@@ -8,20 +8,39 @@ namespace {
 struct placement_case {
   const char* name;
   forced_placement fractions;
+  std::uint32_t cached_tiles = 0;  ///< that the host's budget leaves room for
 };
 
 void PrintTo(const placement_case& shown, std::ostream* to) { *to << shown.name; }
 
-const placement_case placements[] = {
-    {"device", {1, 0}}, {"host", {0, 1}}, {"nvme", {0, 0}}, {"mixed", {0.3, 0.4}}};
+const placement_case placements[] = {{"device", {1, 0}},    {"host", {0, 1}},
+                                     {"nvme", {0, 0}},      {"mixed", {0.3, 0.4}},
+                                     {"cached", {0, 0}, 3}, {"all_cached", {0.1, 0}, 1000}};
 
-class EnginePlaced : public Engine, public testing::WithParamInterface<placement_case> {};
+class EnginePlaced : public Engine, public testing::WithParamInterface<placement_case> {
+ protected:
+  engine_config placed(engine_config config = {}) {
+    config.nvme_directory = "/fake";
+    config.placement = GetParam().fractions;
+    if (config.tile_elements == engine_config{}.tile_elements) {
+      config.tile_elements = block_elements;
+    }
+    if (GetParam().cached_tiles > 0) {
+      engine tried(names_.declared, std::make_unique<fakes::plain_backends>());
+      tried.reserve(place::device, 1_MiB);
+      tried.reserve(place::host, 64_KiB);
+      const auto without = tried.dry_run(config);
+      EXPECT_TRUE(without);
+      const bytes tile = bytes{8} * config.tile_elements.value;
+      config.host_memory = without->total(place::host) + tile * GetParam().cached_tiles;
+    }
+    return config;
+  }
+};
 
 TEST_P(EnginePlaced, UpdatesEveryParameterOnceAStep) {
   for (const std::uint64_t blocks : {1u, 3u, 64u}) {
-    start({.nvme_directory = "/fake",
-           .placement = GetParam().fractions,
-           .tile_elements = block_elements * blocks});
+    start(placed({.tile_elements = block_elements * blocks}));
     for (int i = 0; i < 3; ++i) {
       const auto report = plain_step();
       ASSERT_TRUE(report) << report.error().message;
@@ -46,16 +65,17 @@ TEST_P(EnginePlaced, UpdatesEveryParameterOnceAStep) {
 }
 
 TEST_P(EnginePlaced, MovesWhatThePlanPredicts) {
-  start({.nvme_directory = "/fake", .placement = GetParam().fractions});
+  start(placed());
   using kind = visit::kind;
   const std::vector<visit> visits{{kind::fetch, names_.embedding}, {kind::fetch, names_.body},
                                   {kind::fetch, names_.head},      {kind::fetch, names_.head},
                                   {kind::push, names_.head},       {kind::fetch, names_.body},
                                   {kind::push, names_.body},       {kind::fetch, names_.embedding},
                                   {kind::push, names_.embedding}};
-  const traffic predicted = engine_->predict(visits);
   for (int i = 0; i < 3; ++i) {
+    const traffic predicted = engine_->predict(visits);
     const auto report = plain_step();
+    EXPECT_EQ(report->cached_tiles, plan_.cached_tiles);
     ASSERT_TRUE(report);
     for (const hop each : {hop::read, hop::write, hop::upload, hop::download}) {
       EXPECT_EQ(report->moved[each], predicted[each]) << to_string(each) << ", step " << i;
@@ -64,7 +84,7 @@ TEST_P(EnginePlaced, MovesWhatThePlanPredicts) {
 }
 
 TEST_P(EnginePlaced, HoldsWhatThePlanSays) {
-  start({.nvme_directory = "/fake", .placement = GetParam().fractions});
+  start(placed());
   EXPECT_EQ(seen_->device->allocated(), plan_.total(place::device));
   bytes in_host = plan_.total(place::host);
   for (const consumer& each : plan_.consumers) {
@@ -77,7 +97,7 @@ TEST_P(EnginePlaced, HoldsWhatThePlanSays) {
 }
 
 TEST_P(EnginePlaced, ReadsAndWritesAnyRange) {
-  start({.nvme_directory = "/fake", .placement = GetParam().fractions});
+  start(placed());
   const std::vector<float> written(9000, 7.0F);
   ASSERT_TRUE(engine_->write(names_.weight, state_part::master, {3000}, written));
   ASSERT_TRUE(
@@ -96,7 +116,7 @@ TEST_P(EnginePlaced, ReadsAndWritesAnyRange) {
 }
 
 TEST_P(EnginePlaced, SkipsAStepWithANonFiniteGradient) {
-  start({.nvme_directory = "/fake", .placement = GetParam().fractions});
+  start(placed());
   const auto before = values(names_.weight);
   for (const layer_id layer : {names_.head, names_.body, names_.embedding}) {
     ASSERT_TRUE(push(layer, layer == names_.body ? NAN : 1.0F));

@@ -200,6 +200,9 @@ class plain_store final : public store {
   std::string description() const override { return "plain memory"; }
   bytes alignment() const override { return {4096}; }
   result<extent> allocate(bytes size, std::uint32_t slices) override {
+    if (const auto again = free_.find({size, slices}); again != free_.end()) {
+      return free_.extract(again).mapped();
+    }
     if (used_ + size > size_) {
       return failure{errc::no_space, "the plain store is full"};
     }
@@ -208,6 +211,25 @@ class plain_store final : public store {
     digests_.resize(digests_.size() + slices);
     return given;
   }
+  void release(const extent& where) override { free_.insert({{where.size, where.slices}, where}); }
+  status sync() override { return {}; }
+  std::vector<ballast::digest> digests(const extent& where) const override {
+    std::vector<ballast::digest> kept;
+    for (std::uint32_t i = 0; i < where.slices; ++i) {
+      kept.push_back({digests_[where.first_slice + i], 1});
+    }
+    return kept;
+  }
+  result<extent> adopt(tier_address address, bytes size,
+                       std::span<const ballast::digest> kept) override {
+    const extent adopted{address, size, static_cast<std::uint32_t>(digests_.size()),
+                         static_cast<std::uint32_t>(kept.size())};
+    for (const auto& each : kept) {
+      digests_.push_back(each.low);
+    }
+    return adopted;
+  }
+  store_record record() const override { return {}; }
   link& read() override { return read_; }
   link& write() override { return write_; }
   void stamp(const extent& where, std::uint32_t index, const slice_pieces& pieces) override {
@@ -240,6 +262,7 @@ class plain_store final : public store {
   bytes used_;
   vector_region disk_;
   std::vector<std::uint64_t> digests_;
+  std::multimap<std::pair<bytes, std::uint32_t>, extent> free_;
   late_link read_;
   late_link write_;
 };
@@ -328,44 +351,6 @@ class descent final : public update_backend {
   static float& at(std::byte* array, std::uint64_t i) {
     return *(reinterpret_cast<float*>(array) + i);
   }
-};
-
-/// Hands out the parts and keeps an eye on them; the engine owns them.
-class plain_backends final : public backends {
- public:
-  result<std::unique_ptr<device>> make_device(const engine_config&, bytes capacity) override {
-    auto made = std::make_unique<plain_device>(capacity, std::make_unique<descent>());
-    seen->device = made.get();
-    return std::unique_ptr<device>(std::move(made));
-  }
-  result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes>,
-                                                          const first_touch&) override {
-    seen->host = size;
-    return std::unique_ptr<memory_region>(std::make_unique<vector_region>(size));
-  }
-  result<std::unique_ptr<store>> make_store(const engine_config&, bytes size, std::uint32_t,
-                                            std::span<std::byte>) override {
-    auto made = std::make_unique<plain_store>(size);
-    seen->disk = made.get();
-    return std::unique_ptr<store>(std::move(made));
-  }
-  result<std::unique_ptr<communicator>> make_communicator(const engine_config&) override {
-    return std::unique_ptr<communicator>(std::make_unique<lone_rank>());
-  }
-  result<std::unique_ptr<update_backend>> make_updates(const engine_config&) override {
-    return std::unique_ptr<update_backend>(std::make_unique<descent>());
-  }
-  const clock& time() const override { return clock_; }
-
-  struct sight {
-    plain_device* device = nullptr;
-    plain_store* disk = nullptr;
-    bytes host;
-  };
-  std::shared_ptr<sight> seen = std::make_shared<sight>();
-
- private:
-  steady_clock clock_;
 };
 
 }  // namespace ballast::fakes

@@ -19,6 +19,13 @@ class owning_store final : public store {
   result<extent> allocate(bytes size, std::uint32_t slices) override {
     return store_->allocate(size, slices);
   }
+  void release(const extent& where) override { store_->release(where); }
+  status sync() override { return store_->sync(); }
+  std::vector<digest> digests(const extent& where) const override { return store_->digests(where); }
+  result<extent> adopt(tier_address address, bytes size, std::span<const digest> digests) override {
+    return store_->adopt(address, size, digests);
+  }
+  store_record record() const override { return store_->record(); }
   link& read() override { return store_->read(); }
   link& write() override { return store_->write(); }
   void stamp(const extent& where, std::uint32_t index, const slice_pieces& pieces) override {

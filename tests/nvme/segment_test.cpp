@@ -23,7 +23,7 @@ TEST(segment, is_unnamed_private_and_preallocated) {
   const test_folder folder;
   const auto directory = open_directory(folder.path());
   ASSERT_TRUE(directory.has_value());
-  const auto made = segment::open(*directory, folder.path(), mib * 3, 2);
+  const auto made = segment::make(*directory, folder.path(), "", mib * 3, 2);
   ASSERT_TRUE(made.has_value()) << made.error().message;
   EXPECT_TRUE(folder.empty());
   struct stat seen {};
@@ -66,7 +66,7 @@ TEST(segment, refuses_a_folder_it_may_not_write_to) {
   // procfs has folders that even root cannot create a file in.
   const auto directory = open_directory("/proc/sys/kernel");
   ASSERT_TRUE(directory.has_value());
-  const auto refused = segment::open(*directory, "/proc/sys/kernel", mib, 0);
+  const auto refused = segment::make(*directory, "/proc/sys/kernel", "", mib, 0);
   ASSERT_FALSE(refused.has_value());
   EXPECT_NE(refused.error().message.find("/proc/sys/kernel"), std::string::npos);
   EXPECT_NE(refused.error().message.find("creating"), std::string::npos) << refused.error().message;
@@ -90,7 +90,7 @@ TEST(segment, nothing_remains_after_kill) {
   const pid_t child = ::fork();
   if (child == 0) {
     const auto directory = open_directory(folder.path());
-    const auto made = segment::open(*directory, folder.path(), mib, 0);
+    const auto made = segment::make(*directory, folder.path(), "", mib, 0);
     const char said = made.has_value() ? 'y' : 'n';
     if (::write(ready[1], &said, 1) == 1) ::pause();
     ::_exit(1);
@@ -114,7 +114,7 @@ TEST(segment, a_file_size_limit_is_an_error_and_not_a_death) {
     const rlimit limit{1 << 20, 1 << 20};
     ::setrlimit(RLIMIT_FSIZE, &limit);
     const auto directory = open_directory(folder.path());
-    const auto refused = segment::open(*directory, folder.path(), mib * 4, 0);
+    const auto refused = segment::make(*directory, folder.path(), "", mib * 4, 0);
     if (refused) return "it opened";
     if (refused.error().code != errc::no_space) return refused.error().message;
     if (refused.error().message.find("ulimit -f") == std::string::npos) {
@@ -155,7 +155,7 @@ struct small_disk : ::testing::Test {
 
 TEST_F(small_disk, four_mib_do_not_fit_one) {
   const auto directory = open_directory(folder.path());
-  const auto refused = segment::open(*directory, folder.path(), mib * 4, 0);
+  const auto refused = segment::make(*directory, folder.path(), "", mib * 4, 0);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, errc::no_space);
   EXPECT_NE(refused.error().message.find("4194304 bytes: No space left"), std::string::npos)

@@ -20,6 +20,20 @@ class damaging_backends final : public backends {
   result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
                                             std::uint32_t slices,
                                             std::span<std::byte> arena) override;
+  result<std::unique_ptr<store>> make_kept_store(const engine_config& config,
+                                                 const std::string& name, bytes size,
+                                                 std::uint32_t slices) override {
+    return real_->make_kept_store(config, name, size, slices);
+  }
+  result<std::unique_ptr<store>> open_store(const engine_config& config, const store_record& record,
+                                            std::uint32_t slices) override {
+    return real_->open_store(config, record, slices);
+  }
+  status remove_store(const store_record& record) override { return real_->remove_store(record); }
+  result<std::unique_ptr<checkpoint_folder>> open_checkpoints(
+      const engine_config& config) override {
+    return real_->open_checkpoints(config);
+  }
   result<std::unique_ptr<communicator>> make_communicator(const engine_config& config) override;
   result<std::unique_ptr<update_backend>> make_updates(const engine_config& config) override;
   const clock& time() const override { return real_->time(); }

@@ -1,0 +1,89 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nvme/errno_translator.hpp>
+#include <nvme/run_folder.hpp>
+#include <nvme/store_files.hpp>
+
+namespace ballast::nvme {
+
+namespace files = std::filesystem;
+
+/// The folder of a kept run's segments and the segments, or one named file, or unnamed ones.
+result<nvme_path::files> make_files(const store_options& options, bytes size, std::uint64_t run) {
+  auto directory = open_directory(options.directory);
+  if (!directory) return directory.error();
+  nvme_path::files made;
+  std::string inside = options.directory;
+  const file_descriptor* into = &*directory;
+  if (!options.checkpoints.empty()) {
+    for (const auto& note : collect_dead_runs(options.directory)) {
+      options.on_note ? options.on_note(note) : (void)std::fprintf(stderr, "%s\n", note.c_str());
+    }
+    if (auto room = check_space(*directory, options.directory, size); !room) return room.error();
+    auto folder = run_folder::create(files::absolute(options.directory), run, options.checkpoints);
+    if (!folder) return folder.error();
+    inside = folder->path();
+    made.lock = folder->take_lock();
+    into = &made.lock;
+  } else if (auto room = check_space(*directory, options.directory, size); !room) {
+    return room.error();
+  }
+  made.segment_size = options.segment_limit;
+  made.size = size;
+  for (bytes begin{0}; begin < size; begin += options.segment_limit) {
+    const std::string name = !options.checkpoints.empty()
+                                 ? fmt::format("segment-{}", made.segments.size())
+                                 : options.name;
+    auto one = segment::make(*into, inside, name, std::min(size - begin, options.segment_limit),
+                             made.segments.size());
+    if (!one) return one.error();
+    if (!name.empty()) made.names.push_back(files::absolute(files::path(inside) / name));
+    made.segments.push_back(*std::move(one));
+  }
+  if (!made.names.empty()) {
+    if (auto synced = sync_folder(*into, inside); !synced) return synced.error();
+  }
+  return made;
+}
+
+result<nvme_path::files> find_files(const stored_files& record) {
+  nvme_path::files found;
+  found.segment_size = record.segment_size;
+  found.size = record.size;
+  found.names = record.paths;
+  bytes left = record.size;
+  for (const std::string& path : record.paths) {
+    const bytes length = std::min(left, record.segment_size);
+    auto one = segment::open(path, length);
+    if (!one) return one.error();
+    found.segments.push_back(*std::move(one));
+    left = left - length;
+  }
+  if (found.segments.empty() || left > bytes{0}) {
+    return failure{errc::invalid_argument, "a store's record names no files for all of its bytes"};
+  }
+  // Shared with other readers; keeps the run's folder from being collected. A lone file has none.
+  const std::string folder = files::path(record.paths.front()).parent_path();
+  found.lock = file_descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (is_run_folder(folder) && ::flock(found.lock.get(), LOCK_SH | LOCK_NB) != 0) {
+    return failure{errc::wrong_order, fmt::format("{} is in use by another run", folder)};
+  }
+  return found;
+}
+
+status remove_files(const stored_files& record) {
+  for (const std::string& path : record.paths) {
+    const std::string folder = files::path(path).parent_path();
+    if (is_run_folder(folder)) return remove_run(folder);
+    std::error_code error;
+    files::remove(path, error);
+    if (error) return make_failure(error.value(), fmt::format("removing {}", path));
+  }
+  return {};
+}
+
+}  // namespace ballast::nvme

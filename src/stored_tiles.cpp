@@ -1,0 +1,67 @@
+#include "stored_tiles.hpp"
+
+#include <algorithm>
+
+namespace ballast {
+
+status stored_tiles::place(tile_id which, bytes size, std::uint32_t slices) {
+  auto first = disk_.allocate(size, slices);
+  if (!first) {
+    return first.error();
+  }
+  tiles_[which.value] = {*first, *first, true, false};
+  return {};
+}
+
+status stored_tiles::renew(tile_id which) {
+  generations& of = tiles_[which.value];
+  if (of.renewed || !is_kept(which, of.current)) {
+    return {};
+  }
+  auto next = disk_.allocate(of.current.size, of.current.slices);
+  if (!next) {
+    return next.error();
+  }
+  of.latest = *next;
+  of.renewed = true;
+  return {};
+}
+
+void stored_tiles::written(tile_id which) {
+  generations& of = tiles_[which.value];
+  of.current = of.latest;
+  of.renewed = false;
+}
+
+void stored_tiles::keep(std::uint64_t checkpoint) {
+  kept added{checkpoint, {}};
+  added.extents.reserve(tiles_.size());
+  for (const generations& each : tiles_) {
+    require(!each.renewed, "what a checkpoint keeps is on disk");
+    added.extents.push_back(each.current);
+  }
+  kept_.push_back(std::move(added));
+}
+
+void stored_tiles::drop(std::uint64_t checkpoint) {
+  const auto found = std::ranges::find(kept_, checkpoint, &kept::checkpoint);
+  if (found == kept_.end()) {
+    return;
+  }
+  const kept dropped = std::move(*found);
+  kept_.erase(found);
+  for (std::uint32_t i = 0; i < tiles_.size(); ++i) {
+    const extent& its = dropped.extents[i];
+    const bool live = tiles_[i].current.address == its.address;
+    if (tiles_[i].placed && !live && !is_kept({i}, its)) {
+      disk_.release(its);
+    }
+  }
+}
+
+bool stored_tiles::is_kept(tile_id which, const extent& where) const {
+  return std::ranges::any_of(
+      kept_, [&](const kept& each) { return each.extents[which.value].address == where.address; });
+}
+
+}  // namespace ballast

@@ -1,0 +1,56 @@
+// Which extent holds each tile that rests on NVMe: the current generation, the one under way, and
+// those that checkpoints keep.
+//
+//   renew(t)   an update begins: where its bytes will go. In place, or, while a checkpoint keeps
+//              the current extent, into another one
+//   written(t) they are there: the new generation is current
+//   keep(c)    every current extent belongs to checkpoint c as well
+//   drop(c)    checkpoint c is given up: what only it referred to is free
+//
+// So a tile takes 1 + K extents, K checkpoints being kept. Owned by tile_homes. Calls for different
+// tiles may come from different threads; keep() and drop() while nothing else runs.
+#pragma once
+
+#include <ballast/store.hpp>
+#include <cstdint>
+#include <vector>
+
+namespace ballast {
+
+class stored_tiles {
+ public:
+  stored_tiles(store& disk, std::size_t tiles) : disk_(disk), tiles_(tiles) {}
+
+  /// A tile's first extent.
+  status place(tile_id which, bytes size, std::uint32_t slices);
+
+  /// Of the newest bytes, on disk or in memory on their way there.
+  const extent& latest(tile_id which) const { return tiles_[which.value].latest; }
+
+  /// Errors: no_space
+  status renew(tile_id which);
+  void written(tile_id which);
+
+  void keep(std::uint64_t checkpoint);
+  void drop(std::uint64_t checkpoint);
+
+ private:
+  struct generations {
+    extent latest;
+    extent current;        ///< on disk; equal to latest, but between renew() and written()
+    bool placed = false;   ///< rests on NVMe
+    bool renewed = false;  ///< latest has room of its own, not yet written
+  };
+  struct kept {
+    std::uint64_t checkpoint;
+    std::vector<extent> extents;  ///< by tile
+  };
+
+  bool is_kept(tile_id which, const extent& where) const;
+
+  store& disk_;
+  std::vector<generations> tiles_;
+  std::vector<kept> kept_;  ///< oldest first
+};
+
+}  // namespace ballast
