@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,6 +12,7 @@
 #include <nvme/file_descriptor.hpp>
 #include <nvme/run_folder.hpp>
 #include <nvme/signal_guard.hpp>
+#include <optional>
 
 namespace ballast::nvme {
 
@@ -26,6 +28,21 @@ int write_all(int descriptor, std::string_view contents) {
     if (wrote > 0) contents.remove_prefix(static_cast<std::size_t>(wrote));
   }
   return 0;
+}
+
+std::string digest_line(std::string_view contents) {
+  const XXH128_hash_t hash = XXH3_128bits(contents.data(), contents.size());
+  return fmt::format("\nxxh3-128 {:016x}{:016x}\n", hash.high64, hash.low64);
+}
+
+/// The contents without their digest; nothing where the two do not fit.
+std::optional<std::string> checked(std::string file) {
+  const std::size_t line = digest_line("").size();
+  if (file.size() < line) return std::nullopt;
+  const std::string found = file.substr(file.size() - line);
+  file.resize(file.size() - line);
+  if (found != digest_line(file)) return std::nullopt;
+  return file;
 }
 
 class durable_folder final : public checkpoint_folder {
@@ -72,9 +89,12 @@ result<std::string> durable_folder::read(const std::string& name) const {
     const ssize_t got = ::read(file.get(), part.data(), part.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed(errno, "reading", name);
-    if (got == 0) return contents;
+    if (got == 0) break;
     contents.append(part, 0, static_cast<std::size_t>(got));
   }
+  if (auto whole = checked(std::move(contents))) return *std::move(whole);
+  return failure{errc::corrupted,
+                 fmt::format("{}/{} is not what was written: its digest differs", path_, name)};
 }
 
 status durable_folder::commit(const std::string& name, std::string_view contents) {
@@ -85,7 +105,9 @@ status durable_folder::commit(const std::string& name, std::string_view contents
                                         O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                                         0600));
     if (!file.valid()) return failed(errno, "creating", unfinished);
-    if (const int error = write_all(file.get(), contents); error != 0) {
+    int error = write_all(file.get(), contents);
+    if (error == 0) error = write_all(file.get(), digest_line(contents));
+    if (error != 0) {
       return failed(error, "writing", unfinished);
     }
     if (::fsync(file.get()) != 0) return failed(errno, "sync of", unfinished);
@@ -108,8 +130,13 @@ status durable_folder::remove(const std::string& name) {
 result<std::unique_ptr<checkpoint_folder>> open_durable_folder(const std::string& path) {
   std::error_code error;
   const bool there = files::exists(path, error);
-  if (!there && ::mkdir(path.c_str(), 0700) != 0) {
-    return make_failure(errno, fmt::format("creating the folder {}", path));
+  if (!there) {
+    if (::mkdir(path.c_str(), 0700) != 0) {
+      return make_failure(errno, fmt::format("creating the folder {}", path));
+    }
+    const std::string parent = files::absolute(path).lexically_normal().parent_path();
+    const file_descriptor above(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (auto synced = sync_folder(above, parent); !synced) return synced.error();
   }
   const std::string absolute = files::canonical(path, error);
   file_descriptor folder(::open(absolute.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -1,5 +1,6 @@
 // ballast::checkpoint_folder on a file system: a folder held by a lock, files that are committed by
-// rename.
+// rename. Behind its contents each file has a line of its own: "xxh3-128 " and 32 digits, the digest
+// of all before it.
 //
 // Owned by the engine; one thread at a time. Folder 0700, files 0600. A name that begins with "."
 // is a commit that was never finished; opening the folder removes those.

@@ -13,12 +13,11 @@ namespace ballast::nvme {
 
 class nvme_path {
  public:
-  /// What the path keeps open for its segments' sake: a lock on their folder.
   struct files {
     std::vector<segment> segments;
     bytes segment_size;  ///< of each but the last
     bytes size;
-    file_descriptor lock;
+    file_descriptor lock;            ///< of the run's folder, held while it is written to
     std::vector<std::string> names;  ///< absolute; none where the files have none
   };
 

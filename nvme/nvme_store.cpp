@@ -21,14 +21,21 @@ std::uint64_t make_run_id(const clock& time) {
 
 class nvme_store final : public store {
  public:
+  /// `referred`: somebody refers to the files already.
   nvme_store(std::string description, path_list paths, std::uint64_t run, std::uint32_t slices,
-             const clock& time)
+             const clock& time, bool referred)
       : description_(std::move(description)),
         digests_(run, slices),
         read_("read", io_op::read, paths_, time),
         write_("write", io_op::write, paths_, time),
         sync_meter_(time),
+        referred_(referred),
         paths_(std::move(paths)) {}
+  ~nvme_store() override {
+    const store_record left = files();
+    paths_.clear();
+    if (!referred_) (void)remove_store(left);  // what fails here is collected by the next run
+  }
 
   std::string description() const override { return description_; }
   bytes alignment() const override { return paths_.front()->alignment(); }
@@ -47,9 +54,13 @@ class nvme_store final : public store {
     return {kept.begin(), kept.end()};
   }
   result<extent> adopt(tier_address address, bytes size, std::span<const digest> kept) override;
-  store_record record() const override;
+  store_record record() override {
+    referred_ = true;
+    return files();
+  }
 
  private:
+  store_record files() const;
   result<std::uint32_t> take_slices(std::uint32_t count);
 
   const std::string description_;
@@ -60,7 +71,8 @@ class nvme_store final : public store {
   store_link write_;
   link_meter sync_meter_;
   status synced_;
-  const path_list paths_;  // their loops end before the meters they count in
+  bool referred_;
+  path_list paths_;  // their loops end before the meters they count in
 };
 
 /// Threads: with mutex_ held
@@ -147,7 +159,7 @@ result<extent> nvme_store::adopt(tier_address address, bytes size, std::span<con
   return adopted;
 }
 
-store_record nvme_store::record() const {
+store_record nvme_store::files() const {
   store_record made{digests_.run(), {}};
   for (const auto& path : paths_) {
     stored_files of = path->record();
@@ -187,7 +199,7 @@ result<std::unique_ptr<store>> make_store(const store_options& options) {
   path_list paths;
   paths.push_back(*std::move(path));
   return std::unique_ptr<store>(std::make_unique<nvme_store>(description, std::move(paths), run,
-                                                             options.slices, options.time));
+                                                             options.slices, options.time, false));
 }
 
 result<std::unique_ptr<store>> open_store(const store_options& options,
@@ -209,7 +221,7 @@ result<std::unique_ptr<store>> open_store(const store_options& options,
   const std::string description =
       fmt::format("{}, {}", paths.front()->description(), record.files.front().paths.front());
   return std::unique_ptr<store>(std::make_unique<nvme_store>(
-      description, std::move(paths), record.run, options.slices, options.time));
+      description, std::move(paths), record.run, options.slices, options.time, true));
 }
 
 status remove_store(const store_record& record) {

@@ -1,6 +1,4 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -24,7 +22,8 @@ result<nvme_path::files> make_files(const store_options& options, bytes size, st
       options.on_note ? options.on_note(note) : (void)std::fprintf(stderr, "%s\n", note.c_str());
     }
     if (auto room = check_space(*directory, options.directory, size); !room) return room.error();
-    auto folder = run_folder::create(files::absolute(options.directory), run, options.checkpoints);
+    auto folder = run_folder::create(files::absolute(options.directory), run,
+                                     files::absolute(options.checkpoints).lexically_normal());
     if (!folder) return folder.error();
     inside = folder->path();
     made.lock = folder->take_lock();
@@ -66,12 +65,7 @@ result<nvme_path::files> find_files(const stored_files& record) {
   if (found.segments.empty() || left > bytes{0}) {
     return failure{errc::invalid_argument, "a store's record names no files for all of its bytes"};
   }
-  // Shared with other readers; keeps the run's folder from being collected. A lone file has none.
-  const std::string folder = files::path(record.paths.front()).parent_path();
-  found.lock = file_descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (is_run_folder(folder) && ::flock(found.lock.get(), LOCK_SH | LOCK_NB) != 0) {
-    return failure{errc::wrong_order, fmt::format("{} is in use by another run", folder)};
-  }
+  // No lock: whoever reads a checkpoint holds its folder, and what a manifest names is not collected.
   return found;
 }
 

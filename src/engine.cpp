@@ -161,15 +161,21 @@ status engine::write(parameter_id which, state_part part, elements first,
   return through([&] { return sealed_->write(which, part, first, values); });
 }
 
-status engine::save(const std::string& directory, std::span<const std::byte> blob) {
-  (void)directory;
-  (void)blob;
-  return failure{errc::unsupported, "checkpoints do not exist yet; save() stores nothing"};
+status engine::save(std::string_view blob) {
+  if (auto sealed = ready(); !sealed) {
+    return sealed;
+  }
+  return sealed_->save(blob);
 }
 
-result<std::vector<std::byte>> engine::load(const std::string& directory) {
-  (void)directory;
-  return failure{errc::unsupported, "checkpoints do not exist yet; load() finds nothing"};
+result<std::string> engine::load() {
+  require(sealed_ != nullptr, "load() follows seal()");
+  return sealed_->load();
+}
+
+bool engine::has_checkpoint() const {
+  require(sealed_ != nullptr, "has_checkpoint() follows seal()");
+  return sealed_->has_checkpoint();
 }
 
 traffic engine::predict(std::span<const visit> visits) const {

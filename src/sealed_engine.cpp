@@ -15,7 +15,8 @@ sealed_engine::sealed_engine(const model& declared, layout where, blueprint draw
       drawn_(std::move(drawn)),
       config_(config),
       time_(parts.time()),
-      workers_(plan_threads(config.threads, find_numa_nodes())) {}
+      workers_(plan_threads(config.threads, find_numa_nodes())),
+      noise_seed_(config.noise_seed) {}
 
 result<std::unique_ptr<sealed_engine>> sealed_engine::make(
     const model& declared, layout where, blueprint drawn, const engine_config& config,
@@ -39,6 +40,15 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
     return updates.error();
   }
   host_updates_ = *std::move(updates);
+  // First of all that is on disk: another run's folder is refused before anything is made.
+  std::unique_ptr<checkpoint_folder> folder;
+  if (config_.checkpoint_directory) {
+    auto opened = parts.open_checkpoints(config_);
+    if (!opened) {
+      return opened.error();
+    }
+    folder = *std::move(opened);
+  }
   auto homes = tile_homes::make(
       where_, drawn_, config_, parts, reserved[static_cast<std::size_t>(place::host)],
       [this](std::size_t pieces, const auto& touch) { workers_.for_each(pieces, touch); });
@@ -76,6 +86,13 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   recipes_.resize(declared_.groups().size());
   if (auto filled = fill(); !filled) {
     return filled;
+  }
+  if (folder != nullptr) {
+    auto opened = checkpoints::open(std::move(folder), declared_, where_, config_, *homes_, parts);
+    if (!opened) {
+      return opened.error();
+    }
+    checkpoints_ = *std::move(opened);
   }
   step_report ignored;
   account(ignored);
@@ -180,7 +197,7 @@ status sealed_engine::update(const step_options& options, double scale) {
     const double rate = options.group_learning_rates.empty() ? options.learning_rate
                                                              : options.group_learning_rates[i];
     recipes_[i].scalars = make_scalars(declared_.groups()[i], rate, updates_, scale);
-    recipes_[i].noise_key = arithmetic::noise_key(config_.noise_seed, updates_);
+    recipes_[i].noise_key = arithmetic::noise_key(noise_seed_, updates_);
   }
   std::atomic<std::uint32_t> findings = found_nothing;
   const tile_work::body one_slice = [&](const tile_work::slice& each) -> status {
@@ -239,6 +256,46 @@ void sealed_engine::account(step_report& report) {
                   now.times.gradient_wait - before_.times.gradient_wait,
                   now.times.gradient_pass - before_.times.gradient_pass, update_time_};
   before_ = now;
+}
+
+status sealed_engine::save(std::string_view blob) {
+  if (checkpoints_ == nullptr || layer_slots_->any_leased() || gradient_slots_->any_leased()) {
+    return failure{errc::wrong_order, checkpoints_ == nullptr
+                                          ? "no folder for checkpoints was configured"
+                                          : "save() while weights or gradients are on lease"};
+  }
+  // What the disk does not take here is lost to the next step too.
+  if (auto flushed = pipeline_->flush(); !flushed) {
+    remember(flushed.error());
+    return flushed;
+  }
+  return checkpoints_->save({steps_, updates_, noise_seed_}, blob);
+}
+
+result<std::string> sealed_engine::load() {
+  if (checkpoints_ == nullptr || layer_slots_->any_leased() || gradient_slots_->any_leased()) {
+    return failure{errc::wrong_order, checkpoints_ == nullptr
+                                          ? "no folder for checkpoints was configured"
+                                          : "load() while weights or gradients are on lease"};
+  }
+  if (auto settled = gradient_slots_->settle_all(); !settled) {
+    return settled.error();
+  }
+  gradient_slots_->reset();
+  if (auto settled = layer_slots_->invalidate(); !settled) {
+    return settled.error();
+  }
+  pipeline_->drop_cache();
+  auto found = checkpoints_->load();
+  if (!found) {
+    remember(found.error());
+    return found.error();
+  }
+  steps_ = found->at.steps;
+  updates_ = found->at.updates;
+  noise_seed_ = found->at.noise_seed;
+  health_ = {};
+  return std::move(found->blob);
 }
 
 result<activation_id> sealed_engine::store_activation(std::span<const std::byte> device_memory,

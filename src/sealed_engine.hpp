@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "caller_memory.hpp"
+#include "checkpoints.hpp"
 #include "gradient_slots.hpp"
 #include "layer_slots.hpp"
 #include "state_access.hpp"
@@ -31,6 +32,10 @@ class sealed_engine {
                          stream_ref stream);
 
   status write(parameter_id which, state_part part, elements first, std::span<const float> values);
+
+  status save(std::string_view blob);
+  result<std::string> load();
+  bool has_checkpoint() const { return checkpoints_ != nullptr && checkpoints_->any(); }
 
   /// Remembers the first failure that nothing can undo; one that changed nothing is forgotten.
   void remember(const failure& problem);
@@ -67,6 +72,7 @@ class sealed_engine {
   std::unique_ptr<tile_work> work_;
   std::unique_ptr<tile_pipeline> pipeline_;
   std::unique_ptr<state_access> state_;
+  std::unique_ptr<checkpoints> checkpoints_;  ///< none where no folder is configured
   std::unique_ptr<caller_memory> on_device_;
   std::unique_ptr<caller_memory> in_host_;
 
@@ -79,6 +85,7 @@ class sealed_engine {
 
   std::vector<tile_id> tile_order_;     ///< trainable tiles; reversed after every step
   std::vector<update_recipe> recipes_;  ///< by group, without what a layer fixes
+  std::uint64_t noise_seed_;
   std::uint64_t steps_ = 0;
   std::uint64_t updates_ = 0;
   std::uint32_t hits_ = 0;  ///< of the last update

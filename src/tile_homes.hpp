@@ -40,6 +40,7 @@ class tile_homes {
   stored_tiles& stored() { return *stored_; }
   const memory_region& in_host() const { return *region_; }
 
+  std::size_t staging_count() const { return staging_.size(); }
   std::span<std::byte> staging(std::uint32_t slot) const { return staging_[slot]; }
   std::span<std::byte> checkpoint_staging(std::uint32_t slot) const { return checkpoint_[slot]; }
   std::span<std::byte> chunk_staging(std::uint32_t slot) const { return chunks_[slot]; }

@@ -28,7 +28,7 @@ CONDITIONALS_ALLOWED = {
 # (file pattern, included file): siblings that may meet all the same.
 SIBLINGS_ALLOWED = [(re.compile(r"comm/nccl_[^/]*"), "gpu/stream.hpp")]
 # What the engine's own sources may use besides std and the public headers: its scheduler and fmt.
-ENGINE_LIBRARIES = re.compile(r"(oneapi/)?tbb/.*|fmt/.*")
+ENGINE_LIBRARIES = re.compile(r"(oneapi/)?tbb/.*|nlohmann/json\.hpp|fmt/.*")
 STANDARD_HEADER = re.compile(r"[a-z_]+")
 
 
@@ -94,7 +94,7 @@ def public_headers(tree):
 
 
 def foreign_headers(tree):
-    """Below src/ there is no CUDA, MPI, NCCL, liburing or xsimd: only std, oneTBB and fmt."""
+    """Below src/ no CUDA, MPI, NCCL, liburing or xsimd: only std, oneTBB, fmt and a JSON library."""
     for name in tree.files("src"):
         for number, included, target in tree.includes(name):
             known = target or included.startswith("ballast/") or STANDARD_HEADER.fullmatch(included)

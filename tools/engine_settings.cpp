@@ -32,6 +32,27 @@ option nvme_option(engine_config& config) {
   return nvme;
 }
 
+option checkpoint_option(engine_config& config) {
+  option folder;
+  folder.name = "checkpoint";
+  folder.kind = option_kind::text;
+  folder.value = "DIR";
+  folder.preset = "no checkpoints";
+  folder.help = "folder for checkpoints; optimizer state on NVMe is kept where it lies";
+  folder.set = [&config](const std::vector<std::string>& given) -> status {
+    if (given.back().empty()) {
+      return failure{errc::invalid_argument, "--checkpoint wants a folder"};
+    }
+    config.checkpoint_directory = given.back();
+    return {};
+  };
+  folder.show = [&config]() -> nlohmann::ordered_json {
+    return config.checkpoint_directory ? nlohmann::ordered_json(*config.checkpoint_directory)
+                                       : nlohmann::ordered_json();
+  };
+  return folder;
+}
+
 /// "--placement DEVICE,HOST": fractions of the tiles; the rest goes to NVMe.
 option placement_option(engine_config& config) {
   option placement;
@@ -70,6 +91,9 @@ void add_engine_options(option_set& options, engine_config& config) {
                "hard cap on the engine's host memory");
   options.add(nvme_option(config));
   options.add(placement_option(config));
+  options.add(checkpoint_option(config));
+  options.whole("keep-checkpoints", config.kept_checkpoints, {1, 1000},
+                "checkpoints that are kept; each takes its tiles' room on NVMe once more");
 
   options.section("Engine");
   options.count("tile-elements", config.tile_elements,

@@ -19,6 +19,9 @@ class checkpoint_folder {
   virtual const std::string& path() const = 0;
   /// Every regular file, sorted; those a commit left unfinished are not among them.
   virtual result<std::vector<std::string>> names() const = 0;
+  /// What was committed under a name.
+  ///
+  /// Errors: corrupted where that is not what is there; io_failure
   virtual result<std::string> read(const std::string& name) const = 0;
 
   /// Writes a file under another name, makes it durable, renames it and makes that durable: when

@@ -113,11 +113,25 @@ class engine {
   /// again, never those of another parameter.
   status write(parameter_id which, state_part part, elements first, std::span<const float> values);
 
-  /// Saves or loads all state with a blob of the caller's own.
+  // Checkpoints, in engine_config::checkpoint_directory (src/README.md)
+
+  /// Makes all state durable, with a blob of the caller's own; between steps, no leases held. When
+  /// it returns without an error the checkpoint survives a crash and power loss. A failed save
+  /// leaves state and older checkpoints as they were.
   ///
-  /// Errors: unsupported until checkpoints exist
-  status save(const std::string& directory, std::span<const std::byte> blob);
-  result<std::vector<std::byte>> load(const std::string& directory);
+  /// Errors: wrong_order: leases are held, no folder is configured, or it holds checkpoints of a
+  ///         run that was not loaded; no_space, io_failure
+  status save(std::string_view blob);
+
+  /// Brings the newest checkpoint back, wherever state rests now and however it is cut; the next
+  /// step is the one that followed the save, bit by bit. Also after an error that nothing else
+  /// undoes.
+  ///
+  /// Errors: invalid_argument: no checkpoint, or another model's; corrupted; io_failure
+  result<std::string> load();
+
+  /// Whether the folder holds a checkpoint.
+  bool has_checkpoint() const;
 
   // What it is made of
 

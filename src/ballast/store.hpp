@@ -90,8 +90,9 @@ class store {
   virtual result<extent> adopt(tier_address address, bytes size,
                                std::span<const digest> digests) = 0;
 
-  /// Where the bytes are; no files where the store's have no name.
-  virtual store_record record() const = 0;
+  /// Where the bytes are; no files where the store's have no name. Once it was asked for, somebody
+  /// may refer to them: they stay when the store ends. Else they end with it.
+  virtual store_record record() = 0;
 };
 
 }  // namespace ballast

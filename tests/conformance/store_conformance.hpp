@@ -257,4 +257,36 @@ TEST_P(store_conformance, stamps_and_checks_from_many_threads) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST_P(store_conformance, gives_released_room_out_again) {
+  std::vector<extent> held;
+  for (int i = 0; i < 4; ++i) held.push_back(store_->allocate(bytes{space / 4}, 4).value());
+  ASSERT_FALSE(store_->allocate(bytes{space / 4}, 4).has_value());
+  store_->release(held[2]);
+  const auto again = store_->allocate(bytes{space / 4}, 4);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->address, held[2].address);
+  EXPECT_EQ(again->first_slice, held[2].first_slice);
+  EXPECT_FALSE(store_->allocate(bytes{space / 4}, 4).has_value()) << "given out twice";
+}
+
+TEST_P(store_conformance, adopts_bytes_by_their_digests) {
+  const auto where = stored(1);
+  const auto kept = store_->digests(where);
+  ASSERT_EQ(kept.size(), 2u);
+  const auto adopted = store_->adopt(where.address, where.size, kept);
+  ASSERT_TRUE(adopted.has_value()) << adopted.error().message;
+  EXPECT_GE(adopted->first_slice, where.first_slice + where.slices);
+  guarded_buffer in(2 * slice_size);
+  ASSERT_TRUE(read(*adopted, in.span()).has_value());
+  EXPECT_TRUE(store_->check(*adopted, 1, pieces_of(in.span().last(slice_size))).has_value());
+  in.span()[slice_size] ^= std::byte{1};
+  EXPECT_EQ(checked(*adopted, 1, in.span().last(slice_size)), errc::corrupted);
+}
+
+TEST_P(store_conformance, syncs_what_was_written) {
+  EXPECT_TRUE(store_->sync().has_value());
+  (void)stored(1);
+  EXPECT_TRUE(store_->sync().has_value());
+}
+
 }  // namespace ballast::testing

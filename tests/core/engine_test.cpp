@@ -178,8 +178,9 @@ TEST_F(Engine, AnswersBeforeSealAndWithoutCheckpoints) {
   engine unsealed(names_.declared, std::make_unique<fakes::plain_backends>());
   EXPECT_EQ(unsealed.fetch(names_.body).error().code, errc::wrong_order);
   start({});
-  EXPECT_EQ(engine_->save("x", {}).error().code, errc::unsupported);
-  EXPECT_EQ(engine_->load("x").error().code, errc::unsupported);
+  EXPECT_EQ(engine_->save("x").error().code, errc::wrong_order) << "no folder is configured";
+  EXPECT_EQ(engine_->load().error().code, errc::wrong_order);
+  EXPECT_FALSE(engine_->has_checkpoint());
 }
 
 }  // namespace

@@ -229,7 +229,7 @@ class plain_store final : public store {
     }
     return adopted;
   }
-  store_record record() const override { return {}; }
+  store_record record() override { return {}; }
   link& read() override { return read_; }
   link& write() override { return write_; }
   void stamp(const extent& where, std::uint32_t index, const slice_pieces& pieces) override {

@@ -25,7 +25,7 @@ class owning_store final : public store {
   result<extent> adopt(tier_address address, bytes size, std::span<const digest> digests) override {
     return store_->adopt(address, size, digests);
   }
-  store_record record() const override { return store_->record(); }
+  store_record record() override { return store_->record(); }
   link& read() override { return store_->read(); }
   link& write() override { return store_->write(); }
   void stamp(const extent& where, std::uint32_t index, const slice_pieces& pieces) override {

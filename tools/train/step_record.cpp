@@ -53,6 +53,7 @@ nlohmann::ordered_json log_line(const step_record& record) {
     line["bytes"][name] = record.report.moved[each].value;
     line["busy_s"][name] = seconds_of(record.report.busy[static_cast<std::size_t>(each)]);
   }
+  line["cached_tiles"] = record.report.cached_tiles;
   line["busy_s"]["optimizer"] = seconds_of(record.report.optimizer_busy);
   return line;
 }

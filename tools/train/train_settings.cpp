@@ -109,6 +109,10 @@ status train_settings::resolve() {
                                "choose fp16",
                                loss_scale ? "" : "-growth", to_string(trainer.model.stored))};
   }
+  if (!engine.checkpoint_directory && (resume || save_every > 0)) {
+    return failure{errc::invalid_argument, fmt::format("{} wants a folder: give --checkpoint DIR",
+                                                       resume ? "--resume" : "--save-every")};
+  }
   trainer.scale.initial = loss_scale.value_or(trainer.scale.initial);
   trainer.scale.growth_interval = loss_scale_growth.value_or(trainer.scale.growth_interval);
   if (auto usable = ballast::loss_scale::make(trainer.scale); !usable) {
@@ -146,6 +150,10 @@ option_set train_options(train_settings& settings) {
   add_model_options(options, settings.trainer.model);
   add_training_options(options, settings);
   add_engine_options(options, settings.engine);
+  options.section("Checkpoints");
+  options.whole("save-every", settings.save_every, {},
+                "steps between checkpoints; 0: one at the end only (needs --checkpoint)");
+  options.flag("resume", settings.resume, "go on from the newest checkpoint (needs --checkpoint)");
   options.section("Output");
   options.whole("evaluate-every", settings.evaluate_every, {},
                 "steps between validation losses; 0: at the start and the end only");

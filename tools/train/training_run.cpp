@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tools/command/size_text.hpp"
+#include "tools/train/training_blob.hpp"
 #include "tools/train/visits.hpp"
 
 namespace ballast::tools {
@@ -58,24 +59,59 @@ status training_run::seal() {
     return sealed.error();
   }
   plan_ = *std::move(sealed);
-  predicted_ = engine_->predict(training_visits(model_));
   state_ = std::make_unique<engine_state>(*engine_);
   auto made = trainer::make(settings_.trainer, model_, text_, *state_);
   if (!made) {
     return made.error();
   }
   trainer_ = *std::move(made);
-  return {};
+  return resume();
+}
+
+/// Goes on from the newest checkpoint where that is wanted, and refuses to start over one.
+status training_run::resume() {
+  if (!settings_.resume) {
+    if (engine_->has_checkpoint()) {
+      return failure{errc::invalid_argument,
+                     fmt::format("{} holds a checkpoint; go on from it with --resume, or give "
+                                 "--checkpoint another folder",
+                                 *settings_.engine.checkpoint_directory)};
+    }
+    return {};
+  }
+  const auto blob = engine_->load();
+  if (!blob) {
+    return blob.error();
+  }
+  const auto saved = training_blob::parse(*blob);
+  if (!saved) {
+    return saved.error();
+  }
+  for (const std::string& line : differences(saved->settings, loss_settings(settings_))) {
+    fmt::print(stderr, "ballast train: {}\n", line);
+  }
+  begin_ = done_ = saved->steps;
+  if (begin_ >= settings_.trainer.learning_rate.steps) {
+    return failure{errc::invalid_argument,
+                   fmt::format("the checkpoint is of step {}, --steps is {}: nothing is left to do",
+                               begin_, settings_.trainer.learning_rate.steps)};
+  }
+  return saved->scale ? trainer_->restore_scale(*saved->scale) : status();
+}
+
+status training_run::save() {
+  return engine_->save(
+      training_blob{done_, trainer_->saved_scale(), loss_settings(settings_)}.text());
 }
 
 status training_run::train(json_lines* log) {
   const steady_clock time;
   const std::uint64_t steps = settings_.trainer.learning_rate.steps;
   progress bar(stderr, progress_style::on(stderr), "step", steps, time);
-  if (auto evaluated = evaluate(0, log, bar); !evaluated) {
+  if (auto evaluated = evaluate(begin_, log, bar); !evaluated) {
     return evaluated;
   }
-  for (std::uint64_t index = 0; index < steps; ++index) {
+  for (std::uint64_t index = begin_; index < steps; ++index) {
     const auto record = one_step(index);
     if (!record) {
       return record.error();
@@ -86,8 +122,15 @@ status training_run::train(json_lines* log) {
         return written;
       }
     }
+    const bool last = record->step == steps;
+    if (settings_.engine.checkpoint_directory &&
+        (last || (settings_.save_every > 0 && record->step % settings_.save_every == 0))) {
+      if (auto saved = save(); !saved) {
+        return saved;
+      }
+    }
     const bool due = settings_.evaluate_every > 0 && record->step % settings_.evaluate_every == 0;
-    if (due || record->step == steps) {
+    if (due || last) {
       if (auto evaluated = evaluate(record->step, log, bar); !evaluated) {
         return evaluated;
       }
@@ -99,15 +142,19 @@ status training_run::train(json_lines* log) {
 
 result<step_record> training_run::one_step(std::uint64_t index) {
   const auto begin = std::chrono::steady_clock::now();
+  predicted_ = engine_->predict(training_visits(model_));
   const auto stepped = trainer_->step(index);
   if (!stepped) {
     return stepped.error();
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  done_ = index + 1;
   const step_record record{index + 1, *stepped, state_->report(), took.count()};
   train_seconds_ += record.seconds;
   trained_tokens_ += stepped->tokens;
   moved_ = record.report.moved;
+  written_ += moved_[hop::write];
+  cached_tiles_ = record.report.cached_tiles;
   skipped_steps_ += stepped->skipped ? 1 : 0;
   // A skipped step updates nothing, so it moves no state; any other moves what the plan says.
   if (!stepped->skipped && moved_ != predicted_) {
@@ -133,9 +180,8 @@ status training_run::evaluate(std::uint64_t step, json_lines* log, progress& bar
 }
 
 void training_run::print_summary() const {
-  fmt::print("{} steps, {} tokens in {:.1f} s: {:.0f} tokens/s\n",
-             settings_.trainer.learning_rate.steps, trained_tokens_, train_seconds_,
-             static_cast<double>(trained_tokens_) / train_seconds_);
+  fmt::print("{} steps, {} tokens in {:.1f} s: {:.0f} tokens/s\n", done_ - begin_, trained_tokens_,
+             train_seconds_, static_cast<double>(trained_tokens_) / train_seconds_);
   if (skipped_steps_ > 0) {
     fmt::print("{} of them skipped: a gradient was not finite\n", skipped_steps_);
   }
@@ -144,8 +190,21 @@ void training_run::print_summary() const {
   for (const hop each : {hop::read, hop::write, hop::upload, hop::download}) {
     fmt::print(" {} {}, {};", to_string(each), predicted_[each].value, moved_[each].value);
   }
-  fmt::print(" {} of {} steps moved other than planned\n", unpredicted_steps_,
-             settings_.trainer.learning_rate.steps);
+  fmt::print(" {} of {} steps moved other than planned\n", unpredicted_steps_, done_ - begin_);
+  print_disk();
+}
+
+/// How much of its NVMe's tiles a step found in memory, and what the writes mean for the disk.
+void training_run::print_disk() const {
+  const std::uint32_t on_disk = plan_.tiles[static_cast<std::size_t>(place::nvme)];
+  if (on_disk == 0) {
+    return;
+  }
+  fmt::print("cache: {} of {} tiles on NVMe found in host memory (planned {})\n", cached_tiles_,
+             on_disk, plan_.cached_tiles);
+  const double a_day = static_cast<double>(written_.value) / train_seconds_ * 86400;
+  fmt::print("wear: {} written to NVMe, {} a step; at this pace {:.2f} TB a day\n",
+             rounded_size(written_), rounded_size(moved_[hop::write]), a_day / 1e12);
 }
 
 status training_run::print_sample() {

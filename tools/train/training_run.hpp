@@ -33,9 +33,12 @@ class training_run {
   training_run(train_settings settings, corpus text);
 
   status seal();
+  status resume();
+  status save();
   result<step_record> one_step(std::uint64_t index);
   status evaluate(std::uint64_t step, json_lines* log, progress& bar);
   void print_summary() const;
+  void print_disk() const;
   status print_sample();
 
   const train_settings settings_;
@@ -47,12 +50,16 @@ class training_run {
   plan plan_;
   traffic predicted_;
 
+  std::uint64_t begin_ = 0;  ///< index of the first step
+  std::uint64_t done_ = 0;   ///< steps, those before a resumed checkpoint too
   std::optional<text_loss> first_, last_;
   double train_seconds_ = 0;
   std::uint64_t trained_tokens_ = 0;
   std::uint64_t skipped_steps_ = 0;
   std::uint64_t unpredicted_steps_ = 0;  ///< whose traffic differed from the plan's
   traffic moved_;                        ///< of the last step
+  std::uint32_t cached_tiles_ = 0;       ///< of the last step
+  bytes written_;                        ///< to NVMe, by all steps
 };
 
 }  // namespace ballast::tools

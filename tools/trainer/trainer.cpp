@@ -96,6 +96,17 @@ result<step_result> trainer::step(std::uint64_t index) {
                      .skipped = outcome->skipped};
 }
 
+std::optional<loss_scale::state> trainer::saved_scale() const {
+  return scale_ ? std::optional(scale_->saved()) : std::nullopt;
+}
+
+status trainer::restore_scale(const loss_scale::state& saved) {
+  if (!scale_) {
+    return failure{errc::invalid_argument, "this run has no loss scale to restore"};
+  }
+  return scale_->restore(saved);
+}
+
 result<text_loss> trainer::evaluate() {
   const std::size_t tokens = options_.batch.tokens;
   const std::size_t at_once = inputs_.size() / tokens;

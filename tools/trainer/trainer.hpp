@@ -67,6 +67,10 @@ class trainer {
   /// whole cursor: to resume is to go on with the next one.
   result<step_result> step(std::uint64_t index);
 
+  /// What a checkpoint keeps of the loop beside the step's index: fp16's loss scale.
+  std::optional<loss_scale::state> saved_scale() const;
+  status restore_scale(const loss_scale::state& saved);
+
   /// The loss over the validation text.
   result<text_loss> evaluate();
 

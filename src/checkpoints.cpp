@@ -1,0 +1,252 @@
+#include "checkpoints.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ballast/rounding.hpp>
+#include <charconv>
+#include <cstring>
+
+namespace ballast {
+namespace {
+
+constexpr std::string_view manifest_prefix = "manifest-";
+constexpr std::string_view state_prefix = "state-";
+
+std::string name_of(std::string_view prefix, std::uint64_t number) {
+  return fmt::format("{}{:012}", prefix, number);
+}
+
+std::optional<std::uint64_t> number_in(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) {
+    return std::nullopt;
+  }
+  name.remove_prefix(prefix.size());
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  const bool whole = error == std::errc() && end == name.data() + name.size();
+  return whole ? std::optional(number) : std::nullopt;
+}
+
+manifest::array listed(const store& in, std::uint32_t index, const extent& where) {
+  return {index, where.address, where.size, in.digests(where)};
+}
+
+}  // namespace
+
+result<std::unique_ptr<checkpoints>> checkpoints::open(std::unique_ptr<checkpoint_folder> folder,
+                                                       const model& declared, const layout& where,
+                                                       const engine_config& config,
+                                                       tile_homes& homes, backends& parts) {
+  std::unique_ptr<checkpoints> made(new checkpoints(declared, where, config, homes, parts));
+  made->folder_ = std::move(folder);
+  if (auto seen = made->look_around(); !seen) {
+    return seen.error();
+  }
+  return made;
+}
+
+/// Finds the checkpoints, and removes what a save left that did not come to its manifest.
+status checkpoints::look_around() {
+  const auto names = folder_->names();
+  if (!names) {
+    return names.error();
+  }
+  for (const std::string& name : *names) {
+    if (const auto number = number_in(name, manifest_prefix)) {
+      const auto text = folder_->read(name);
+      if (!text) {
+        return text.error();
+      }
+      auto read = manifest::parse(*text);
+      if (!read) {
+        return failure{read.error().code,
+                       fmt::format("{}/{}: {}", folder_->path(), name, read.error().message)};
+      }
+      kept_.push_back({*number, *std::move(read)});
+    }
+  }
+  std::ranges::sort(kept_, {}, &kept::number);
+  ours_ = kept_.empty();
+  for (const std::string& name : *names) {
+    const auto number = number_in(name, state_prefix);
+    if (number && !std::ranges::count(kept_, *number, &kept::number)) {
+      if (auto removed = folder_->remove(name); !removed) {
+        return removed;
+      }
+    }
+  }
+  return {};
+}
+
+status checkpoints::save(const position& at, std::string_view blob) {
+  if (!ours_) {
+    return failure{errc::wrong_order,
+                   fmt::format("{} holds a checkpoint of another run; resume it, or choose another "
+                               "folder",
+                               folder_->path())};
+  }
+  if (!broken_) {
+    return broken_;
+  }
+  const std::uint64_t number = kept_.empty() ? 1 : kept_.back().number + 1;
+  manifest made{.steps = at.steps,
+                .updates = at.updates,
+                .noise_seed = at.noise_seed,
+                .slice = slice_elements,
+                .stores = {},
+                .layers = layers_of(declared_, where_),
+                .runs = {},
+                .blob = std::string(blob)};
+  bytes size;
+  std::uint32_t slices = 0;
+  for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
+    const tile_bytes sizes = bytes_of(where_, where_.tiles()[i], false);
+    const bool in_memory = homes_.at({i}).where != place::nvme;
+    size += round_up(sizes.weights, extent_alignment) + (in_memory ? sizes.stored() : bytes{});
+    slices += (in_memory ? 2 : 1) *
+              static_cast<std::uint32_t>(count_up(where_.tiles()[i].range.count, slice_elements));
+  }
+  const std::string state_name = name_of(state_prefix, number);
+  auto into = parts_.make_kept_store(config_, state_name, size, slices);
+  const status saved = into ? fill(made, **into) : status(into.error());
+  if (!saved) {
+    (void)folder_->remove(state_name);
+    return saved;
+  }
+  const std::string name = name_of(manifest_prefix, number);
+  if (auto committed = folder_->commit(name, made.text()); !committed) {
+    // Whether the name is there nobody knows: it goes, or no further save can be trusted.
+    const status undone = folder_->remove(name);
+    broken_ = undone ? status() : committed;
+    if (undone) {
+      (void)folder_->remove(state_name);
+    }
+    return committed;
+  }
+  if (homes_.on_disk() != nullptr) {
+    homes_.stored().keep(number);
+  }
+  kept_.push_back({number, std::move(made)});
+  while (kept_.size() > config_.kept_checkpoints) {
+    if (auto forgotten = forget_oldest(); !forgotten) {
+      return forgotten;
+    }
+  }
+  return {};
+}
+
+/// Writes what lies in memory, lists everything, and makes all of it durable.
+status checkpoints::fill(manifest& made, store& into) {
+  made.stores.push_back(into.record());
+  store* const disk = homes_.on_disk();
+  if (disk != nullptr) {
+    made.stores.push_back(disk->record());
+  }
+  array_saver saver(where_, homes_, into);
+  status outcome;
+  for (std::uint32_t i = 0; i < where_.tiles().size() && outcome; ++i) {
+    const tile& each = where_.tiles()[i];
+    const auto weights = saver.save({i}, tile_array::weights);
+    if (!weights) {
+      outcome = weights.error();
+      break;
+    }
+    manifest::run run{each.layer.value, each.range, listed(into, 0, *weights), {}};
+    if (homes_.at({i}).where == place::nvme) {
+      run.state = listed(*disk, 1, homes_.stored().latest({i}));
+    } else {
+      const auto state = saver.save({i}, tile_array::state);
+      if (!state) {
+        outcome = state.error();
+        break;
+      }
+      run.state = listed(into, 0, *state);
+    }
+    made.runs.push_back(std::move(run));
+  }
+  // Also after an error: the buffers are the disk's until then.
+  if (auto finished = saver.finish(); !finished && outcome) {
+    outcome = finished;
+  }
+  if (outcome) {
+    outcome = into.sync();
+  }
+  if (outcome && disk != nullptr) {
+    outcome = disk->sync();
+  }
+  return outcome;
+}
+
+status checkpoints::forget_oldest() {
+  const kept oldest = std::move(kept_.front());
+  kept_.erase(kept_.begin());
+  if (auto removed = folder_->remove(name_of(manifest_prefix, oldest.number)); !removed) {
+    return removed;
+  }
+  if (homes_.on_disk() != nullptr) {
+    homes_.stored().drop(oldest.number);
+  }
+  for (const store_record& each : oldest.what.stores) {
+    const bool still_needed =
+        (homes_.on_disk() != nullptr && each.run == homes_.on_disk()->record().run) ||
+        std::ranges::any_of(kept_, [&](const kept& other) {
+          return std::ranges::any_of(other.what.stores,
+                                     [&](const store_record& its) { return its.run == each.run; });
+        });
+    if (!still_needed) {
+      (void)parts_.remove_store(each);  // in use by a reader: the next start collects it
+    }
+  }
+  return {};
+}
+
+result<checkpoints::found> checkpoints::load() {
+  if (kept_.empty()) {
+    return failure{errc::invalid_argument, fmt::format("{} holds no checkpoint", folder_->path())};
+  }
+  const manifest& newest = kept_.back().what;
+  if (auto same = refuse_other_model(newest); !same) {
+    return same.error();
+  }
+  auto reader = run_reader::open(newest, where_, config_, parts_);
+  if (!reader) {
+    return reader.error();
+  }
+  array_restorer restorer(newest, where_, homes_, **reader);
+  status restored;
+  for (std::uint32_t i = 0; i < where_.tiles().size() && restored; ++i) {
+    restored = restorer.restore({i});
+  }
+  if (auto finished = restorer.finish(); !finished && restored) {
+    restored = finished;
+  }
+  if (!restored) {
+    return restored.error();
+  }
+  ours_ = true;
+  return found{{newest.steps, newest.updates, newest.noise_seed}, newest.blob};
+}
+
+status checkpoints::refuse_other_model(const manifest& read) const {
+  const auto mine = layers_of(declared_, where_);
+  if (read.layers.size() != mine.size()) {
+    return failure{errc::invalid_argument,
+                   fmt::format("the checkpoint in {} is of a model of {} layers, this one has {}",
+                               folder_->path(), read.layers.size(), mine.size())};
+  }
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    const manifest::layer& its = read.layers[i];
+    if (its != mine[i]) {
+      return failure{
+          errc::invalid_argument,
+          fmt::format("the checkpoint in {} is of another model: its layer \"{}\" has {} elements "
+                      "in {} for {}, this one's \"{}\" has {} in {} for {}, or other parameters",
+                      folder_->path(), its.name, its.size.value, its.stored, its.with, mine[i].name,
+                      mine[i].size.value, mine[i].stored, mine[i].with)};
+    }
+  }
+  return {};
+}
+
+}  // namespace ballast

@@ -1,0 +1,83 @@
+// A run's checkpoints: save() makes the present state durable as one of them, load() brings the
+// newest back.
+//
+//   DIR/manifest-000000000007   what there is, committed last (manifest.hpp)
+//   DIR/state-000000000007      weights of every tile, and the state of those in memory
+//   PATH/ballast-<run>/segment-*  the state of tiles on NVMe, where it lies anyway: not copied, but
+//                                 not overwritten either until the checkpoint is given up
+//
+// A save writes and syncs what lies in memory, syncs the segments, commits the manifest, and only
+// then gives up the oldest checkpoint. Whatever moment it is interrupted at, the old manifests or
+// the new one are valid; what no manifest refers to is removed when the folder is opened again.
+//
+// Owned by the sealed engine, whose caller's thread it works in, while no tile is under way.
+#pragma once
+
+#include <ballast/checkpoint_folder.hpp>
+
+#include "checkpoint_arrays.hpp"
+
+namespace ballast {
+
+class checkpoints {
+ public:
+  /// What is neither in tiles nor the caller's.
+  struct position {
+    std::uint64_t steps = 0;
+    std::uint64_t updates = 0;
+    std::uint64_t noise_seed = 0;
+  };
+  struct found {
+    position at;
+    std::string blob;
+  };
+
+  /// Looks around in the folder; what a crash left there is removed.
+  ///
+  /// Errors: those of the folder; corrupted for a manifest that cannot be read
+  static result<std::unique_ptr<checkpoints>> open(std::unique_ptr<checkpoint_folder> folder,
+                                                   const model& declared, const layout& where,
+                                                   const engine_config& config, tile_homes& homes,
+                                                   backends& parts);
+
+  /// Whether there is one to load.
+  bool any() const { return !kept_.empty(); }
+
+  /// Tiles on NVMe are written and not under way.
+  ///
+  /// Errors: wrong_order where the folder holds checkpoints that this run did not load; io_failure,
+  ///         no_space. A failed save changes nothing.
+  status save(const position& at, std::string_view blob);
+
+  /// Overwrites every tile.
+  ///
+  /// Errors: invalid_argument: there is none, or it is another model's; corrupted; io_failure
+  result<found> load();
+
+ private:
+  struct kept {
+    std::uint64_t number;
+    manifest what;
+  };
+
+  checkpoints(const model& declared, const layout& where, const engine_config& config,
+              tile_homes& homes, backends& parts)
+      : declared_(declared), where_(where), config_(config), homes_(homes), parts_(parts) {}
+
+  status look_around();
+  status fill(manifest& made, store& into);
+  status forget_oldest();
+  status refuse_other_model(const manifest& read) const;
+
+  const model& declared_;
+  const layout& where_;
+  const engine_config& config_;
+  tile_homes& homes_;
+  backends& parts_;
+  std::unique_ptr<checkpoint_folder> folder_;
+  std::vector<kept> kept_;  ///< oldest first
+  bool ours_ = true;        ///< no checkpoint is there that this run did not save or load
+  status broken_;           ///< a commit that neither came about nor could be undone
+};
+
+}  // namespace ballast
