@@ -14,7 +14,8 @@ namespace ballast::nvme {
 class extent_map {
  public:
   /// Addresses [begin, begin + size).
-  extent_map(std::uint64_t begin, bytes size) : next_(begin), end_(begin + size.value) {}
+  extent_map(std::uint64_t begin, bytes size)
+      : begin_(begin), next_(begin), end_(begin + size.value) {}
 
   /// Never given out so far.
   bytes untouched() const { return {end_ - next_}; }
@@ -25,6 +26,7 @@ class extent_map {
     if (found == free_.end() || found->second.empty()) return std::nullopt;
     const extent taken = found->second.back();
     found->second.pop_back();
+    given_ += taken.size;
     return taken;
   }
 
@@ -33,14 +35,25 @@ class extent_map {
     if (size > untouched()) return std::nullopt;
     const tier_address taken{next_};
     next_ += size.value;
+    given_ += size;
     return taken;
   }
 
-  void give_back(const extent& where) { free_[{where.size, where.slices}].push_back(where); }
+  void give_back(const extent& where) {
+    free_[{where.size, where.slices}].push_back(where);
+    given_ = given_ - where.size;
+  }
+
+  /// How much of it is in use, in shares of the whole.
+  double fullness() const {
+    return static_cast<double>(given_.value) / static_cast<double>(end_ - begin_);
+  }
 
  private:
+  const std::uint64_t begin_;
   std::uint64_t next_;
   const std::uint64_t end_;
+  bytes given_;
   std::map<std::pair<bytes, std::uint32_t>, std::vector<extent>> free_;
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <ballast/rounding.hpp>
 #include <nvme/nvme_store.hpp>
+#include <nvme/path_shares.hpp>
 #include <nvme/queue_choice.hpp>
 #include <nvme/store_files.hpp>
 #include <nvme/store_link.hpp>
@@ -100,10 +101,16 @@ result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
                   size.value, left.value, whole.value, description_)};
   if (size > whole) return full;
   const bytes rounded = round_up(size, alignment());
-  for (const auto& path : paths_) {
+  // The paths' sizes are in proportion to their bandwidth: the emptiest one is next.
+  std::vector<nvme_path*> emptiest_first;
+  for (const auto& path : paths_) emptiest_first.push_back(path.get());
+  std::ranges::stable_sort(emptiest_first, {},
+                           [](nvme_path* path) { return path->room().fullness(); });
+  // Again before anew, wherever that is: so no size ever takes more than its generations need.
+  for (nvme_path* const path : emptiest_first) {
     if (const auto again = path->room().reuse(rounded, slices)) return *again;
   }
-  for (const auto& path : paths_) {
+  for (nvme_path* const path : emptiest_first) {
     if (rounded > path->room().untouched()) continue;
     const auto first = take_slices(slices);
     if (!first) return first.error();
@@ -168,6 +175,19 @@ store_record nvme_store::files() const {
   return made;
 }
 
+/// What each folder gets; a lone one gets everything, unmeasured.
+result<std::vector<bytes>> shares_of(const store_options& options) {
+  std::vector<double> bandwidths;
+  for (const store_folder& each : options.folders) {
+    auto measured = each.bandwidth || options.folders.size() == 1
+                        ? result<double>(each.bandwidth.value_or(1))
+                        : measure_bandwidth(options, each.directory);
+    if (!measured) return measured.error();
+    bandwidths.push_back(*measured);
+  }
+  return share_out(options.size, options.largest_extent, options.folders, bandwidths);
+}
+
 loop_options loop_of(const store_options& options) {
   return {.time = options.time,
           .deadline = options.deadline,
@@ -188,16 +208,29 @@ result<std::unique_ptr<store>> make_store(const store_options& options) {
   }
   const bytes unit = io_alignment{}.extent;
   require(options.segment_limit.value % unit.value == 0, "segments are whole sectors");
-  const bytes size = round_up(options.size, unit);
-  require(options.name.empty() || size <= options.segment_limit, "one name is one segment's");
+  require(options.name.empty() || round_up(options.size, unit) <= options.segment_limit,
+          "one name is one segment's");
+  if (options.folders.empty()) {
+    return failure{errc::invalid_argument, "an NVMe store without a folder"};
+  }
+  const auto shares = shares_of(options);
+  if (!shares) return shares.error();
   const std::uint64_t run = make_run_id(options.time);
-  auto over = make_files(options, size, run);
-  if (!over) return over.error();
-  auto path = nvme_path::start(loop_of(options), opener_of(options), *std::move(over), 0);
-  if (!path) return path.error();
-  const std::string description = fmt::format("{}, {}", (*path)->description(), options.directory);
   path_list paths;
-  paths.push_back(*std::move(path));
+  std::string description;
+  std::uint64_t end = 0;
+  for (std::size_t i = 0; i < shares->size(); ++i) {
+    if ((*shares)[i] == bytes{0}) continue;
+    const std::string& directory = options.folders[i].directory;
+    auto over = make_files(options, directory, (*shares)[i], run);
+    if (!over) return over.error();
+    auto path = nvme_path::start(loop_of(options), opener_of(options), *std::move(over), end);
+    if (!path) return path.error();
+    end = (*path)->end();
+    description +=
+        fmt::format("{}{}, {}", paths.empty() ? "" : "; ", (*path)->description(), directory);
+    paths.push_back(*std::move(path));
+  }
   return std::unique_ptr<store>(std::make_unique<nvme_store>(description, std::move(paths), run,
                                                              options.slices, options.time, false));
 }

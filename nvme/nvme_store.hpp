@@ -12,14 +12,24 @@
 
 namespace ballast::nvme {
 
-struct store_options {
+/// A folder for a part of the extents.
+struct store_folder {
   std::string directory;
-  /// Segments get names, in a folder of this run in `directory`, for checkpoints in the folder named
+  std::optional<bytes> most = {};  ///< that may be used there
+  std::optional<double> bandwidth =
+      {};  ///< relative to the others'; absent: measured where several
+};
+
+struct store_options {
+  std::vector<store_folder> folders;
+  /// Segments get names, in a folder of this run in each of them, for checkpoints in the folder named
   /// here; empty: nothing remains of them.
   std::string checkpoints = {};
-  /// The one segment gets this name in `directory` itself.
+  /// The one segment gets this name in the one folder itself.
   std::string name = {};
-  bytes size;                ///< of all extents together; reserved on disk at once
+  bytes size;  ///< of all extents together; reserved on disk at once
+  bytes largest_extent =
+      {};  ///< where there are several folders: what each has room for beyond its share
   std::uint32_t slices = 0;  ///< of all extents together
   const clock& time;         ///< outlives the store
   io_backend backend = io_backend::automatic;
@@ -33,8 +43,9 @@ struct store_options {
 
 /// Opens a store, its space reserved.
 ///
-/// Errors: invalid_argument: the folder is missing, a link, none, or the size is zero;
-///         no_space: the folder's file system is smaller than the size; io_failure;
+/// Errors: invalid_argument: a folder is missing, a link, none, or the size is zero;
+///         no_space: a folder's file system is smaller than its share, or what may be used of all
+///         of them than the size; io_failure;
 ///         unsupported: the backend asked for is refused here
 result<std::unique_ptr<store>> make_store(const store_options& options);
 

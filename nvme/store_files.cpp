@@ -11,24 +11,25 @@ namespace ballast::nvme {
 namespace files = std::filesystem;
 
 /// The folder of a kept run's segments and the segments, or one named file, or unnamed ones.
-result<nvme_path::files> make_files(const store_options& options, bytes size, std::uint64_t run) {
-  auto directory = open_directory(options.directory);
+result<nvme_path::files> make_files(const store_options& options, const std::string& parent,
+                                    bytes size, std::uint64_t run) {
+  auto directory = open_directory(parent);
   if (!directory) return directory.error();
   nvme_path::files made;
-  std::string inside = options.directory;
+  std::string inside = parent;
   const file_descriptor* into = &*directory;
   if (!options.checkpoints.empty()) {
-    for (const auto& note : collect_dead_runs(options.directory)) {
+    for (const auto& note : collect_dead_runs(parent)) {
       options.on_note ? options.on_note(note) : (void)std::fprintf(stderr, "%s\n", note.c_str());
     }
-    if (auto room = check_space(*directory, options.directory, size); !room) return room.error();
-    auto folder = run_folder::create(files::absolute(options.directory), run,
+    if (auto room = check_space(*directory, parent, size); !room) return room.error();
+    auto folder = run_folder::create(files::absolute(parent), run,
                                      files::absolute(options.checkpoints).lexically_normal());
     if (!folder) return folder.error();
     inside = folder->path();
     made.lock = folder->take_lock();
     into = &made.lock;
-  } else if (auto room = check_space(*directory, options.directory, size); !room) {
+  } else if (auto room = check_space(*directory, parent, size); !room) {
     return room.error();
   }
   made.segment_size = options.segment_limit;

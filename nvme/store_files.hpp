@@ -11,7 +11,8 @@ namespace ballast::nvme {
 /// durable when it returns.
 ///
 /// Errors: as make_store
-result<nvme_path::files> make_files(const store_options& options, bytes size, std::uint64_t run);
+result<nvme_path::files> make_files(const store_options& options, const std::string& directory,
+                                    bytes size, std::uint64_t run);
 
 /// Errors: as open_store
 result<nvme_path::files> find_files(const stored_files& record);

@@ -10,6 +10,18 @@ namespace {
 
 constexpr bytes device_alignment{256};
 
+/// Of all folders together; none where one of them has none.
+std::optional<bytes> nvme_budget(const engine_config& config) {
+  bytes sum;
+  for (const nvme_folder& each : config.nvme) {
+    if (!each.size) {
+      return std::nullopt;
+    }
+    sum += *each.size;
+  }
+  return config.nvme.empty() ? std::nullopt : std::optional(sum);
+}
+
 }  // namespace
 
 assignment::assignment(const model& declared, const layout& where, const engine_config& config,
@@ -172,7 +184,7 @@ void assignment::list_rest() {
        drawn_.nvme - live);
   summary.budgets[static_cast<std::size_t>(place::device)] = config_.device_memory;
   summary.budgets[static_cast<std::size_t>(place::host)] = config_.host_memory;
-  summary.budgets[static_cast<std::size_t>(place::nvme)] = config_.nvme_size;
+  summary.budgets[static_cast<std::size_t>(place::nvme)] = nvme_budget(config_);
   for (const place each : drawn_.tile_places) {
     ++summary.tiles[static_cast<std::size_t>(each)];
   }

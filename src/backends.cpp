@@ -35,10 +35,13 @@ class machine_backends final : public backends {
                                             std::uint32_t slices,
                                             std::span<std::byte> arena) override {
     nvme::store_options options = store_options(config);
-    options.directory = config.nvme_directory.value_or("");
+    for (const nvme_folder& each : config.nvme) {
+      options.folders.push_back({each.directory, each.size, {}});
+    }
     options.checkpoints = config.checkpoint_directory.value_or("");
     options.size = size;
     options.slices = slices;
+    options.largest_extent = bytes{12} * config.tile_elements.value;  // no encoding stores more
     options.arena = arena;
     return nvme::make_store(options);
   }
@@ -47,7 +50,7 @@ class machine_backends final : public backends {
                                                  const std::string& name, bytes size,
                                                  std::uint32_t slices) override {
     nvme::store_options options = store_options(config);
-    options.directory = config.checkpoint_directory.value_or("");
+    options.folders = {{config.checkpoint_directory.value_or("")}};
     options.name = name;
     options.size = size;
     options.slices = slices;
@@ -80,7 +83,7 @@ class machine_backends final : public backends {
 
  private:
   nvme::store_options store_options(const engine_config& config) const {
-    return {.directory = {},
+    return {.folders = {},
             .size = {},
             .time = clock_,
             .backend = config.io,

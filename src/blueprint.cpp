@@ -61,7 +61,7 @@ std::optional<failure> over_budget(const blueprint& drawn, const engine_config& 
     if (!budget || needed <= *budget) {
       continue;
     }
-    const bool could_use_disk = where == place::host && !config.nvme_directory;
+    const bool could_use_disk = where == place::host && config.nvme.empty();
     return failure{
         errc::does_not_fit,
         fmt::format("{} memory: the plan needs {} bytes ({}), the budget is {} bytes; "
@@ -120,7 +120,7 @@ result<blueprint> draw(const model& declared, const layout& where, const engine_
                    "--layer-slots, --gradient-slots and --pipeline-depth must be at least 1"};
   }
   const std::size_t tiles = where.tiles().size();
-  const place last = config.nvme_directory ? place::nvme : place::host;
+  const place last = !config.nvme.empty() ? place::nvme : place::host;
   const auto assign = [&](std::size_t device, std::size_t host) {
     return assignment(declared, where, config, reserved, prefix(tiles, device, host, last));
   };
@@ -137,7 +137,7 @@ result<blueprint> draw(const model& declared, const layout& where, const engine_
     };
     device = share(on_device);
     host = std::min(share(on_host), tiles - device);
-    if (device + host < tiles && !config.nvme_directory) {
+    if (device + host < tiles && config.nvme.empty()) {
       return failure{errc::invalid_argument,
                      "the placement leaves tiles to NVMe, but no folder is given; add --nvme DIR"};
     }

@@ -91,7 +91,7 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   for (std::uint32_t i = 0; i < drawn.staging.count; ++i) {
     staging_.push_back(staging.subspan(drawn.staging.size.value * i, drawn.staging.size.value));
   }
-  if (drawn.nvme.value == 0 && config.nvme_directory) {
+  if (drawn.nvme.value == 0 && !config.nvme.empty()) {
     // A folder that was named and cannot be used is refused, although nothing rests there today.
     if (auto probed = parts.make_store(config, extent_alignment, 1, {}); !probed) {
       return probed.error();

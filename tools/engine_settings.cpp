@@ -8,26 +8,34 @@
 namespace ballast::tools {
 namespace {
 
-/// "--nvme DIR[:SIZE]" sets the folder and, where given, the size.
+/// "--nvme DIR[:SIZE]", once for each folder.
 option nvme_option(engine_config& config) {
   option nvme;
   nvme.name = "nvme";
-  nvme.kind = option_kind::text;
+  nvme.kind = option_kind::list;
   nvme.value = "DIR[:SIZE]";
   nvme.preset = "nothing rests on disk";
-  nvme.help = "folder for optimizer state that fits nowhere else, and how much of it may be used";
+  nvme.help =
+      "folder for optimizer state that fits nowhere else, and how much of it may be used (may be "
+      "repeated: tiles are spread by bandwidth)";
   nvme.set = [&config](const std::vector<std::string>& given) -> status {
-    const auto parsed = parse_directory_budget(given.back());
-    if (!parsed) {
-      return parsed.error();
+    config.nvme.clear();
+    for (const std::string& each : given) {
+      const auto parsed = parse_directory_budget(each);
+      if (!parsed) {
+        return parsed.error();
+      }
+      config.nvme.push_back({parsed->directory, parsed->size});
     }
-    config.nvme_directory = parsed->directory;
-    config.nvme_size = parsed->size;
     return {};
   };
   nvme.show = [&config]() -> nlohmann::ordered_json {
-    return config.nvme_directory ? nlohmann::ordered_json(*config.nvme_directory)
-                                 : nlohmann::ordered_json();
+    auto shown = nlohmann::ordered_json::array();
+    for (const nvme_folder& each : config.nvme) {
+      shown.push_back(each.size ? fmt::format("{}:{}", each.directory, each.size->value)
+                                : each.directory);
+    }
+    return shown;
   };
   return nvme;
 }

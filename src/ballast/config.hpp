@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ballast {
 
@@ -20,12 +21,18 @@ struct forced_placement {
   double host = 0;
 };
 
+/// A folder on a disk, and how much of it may be used. Where there are several, tiles are spread
+/// over them in proportion to their bandwidth, which is measured when they are opened.
+struct nvme_folder {
+  std::string directory;
+  std::optional<bytes> size = {};  ///< nullopt: as much as the plan wants
+};
+
 struct engine_config {
   // Budgets: hard caps. nullopt: as much as the plan wants.
   std::optional<bytes> device_memory = {};
   std::optional<bytes> host_memory = {};
-  std::optional<std::string> nvme_directory = {};  ///< absent: nothing may rest on NVMe
-  std::optional<bytes> nvme_size = {};
+  std::vector<nvme_folder> nvme = {};                    ///< none: nothing may rest on NVMe
   std::optional<std::string> checkpoint_directory = {};  ///< for save() and load()
   std::uint32_t kept_checkpoints = 1;                    ///< older ones are given up
 

@@ -72,7 +72,7 @@ int main(int count, char** arguments) {
   const ballast::parameter_id bias = model.add_parameter(layer, "bias", {1}, options);
 
   ballast::engine engine(model, ballast::make_backends());
-  const auto plan = engine.seal({.nvme_directory = arguments[1],
+  const auto plan = engine.seal({.nvme = {{arguments[1]}},
                                  .placement = ballast::forced_placement{.device = 0, .host = 0},
                                  .tile_elements = ballast::block_elements});
   if (!held(plan)) return 1;

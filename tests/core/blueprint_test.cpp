@@ -43,7 +43,7 @@ TEST_F(Blueprint, PutsEverythingOnAnUnlimitedDevice) {
 TEST_F(Blueprint, FillsDeviceThenHostThenNvme) {
   config_.device_memory = 12_MiB;
   config_.host_memory = 20_MiB;
-  config_.nvme_directory = "/anywhere";
+  config_.nvme = {{"/anywhere"}};
   const auto made = drawn(config_);
   ASSERT_TRUE(made);
   const plan& summary = made->summary;
@@ -61,7 +61,7 @@ TEST_F(Blueprint, NeverExceedsABudgetAndWastesNoTile) {
   for (std::uint64_t mib = 7; mib < 60; ++mib) {
     config_.device_memory = bytes{mib << 20};
     config_.host_memory = 8_MiB + bytes{(mib % 7) << 20};
-    config_.nvme_directory = "/anywhere";
+    config_.nvme = {{"/anywhere"}};
     const auto made = drawn(config_);
     if (!made) {
       EXPECT_EQ(made.error().code, errc::does_not_fit);
@@ -118,7 +118,7 @@ TEST_F(Blueprint, CountsThePaddingOfOddStates) {
   declared_.add_parameter(here, "p", {5 * 4096}, {.stored = encoding::int8});
   config_.tile_elements = block_elements;
   config_.placement = forced_placement{.device = 0.2, .host = 0.2};
-  config_.nvme_directory = "/anywhere";
+  config_.nvme = {{"/anywhere"}};
   const auto made = drawn(config_);
   ASSERT_TRUE(made);
   for (const consumer& each : made->summary.consumers) {
@@ -138,7 +138,7 @@ TEST_F(Blueprint, CountsThePaddingOfOddStates) {
 /// 32 tiles, 24 of them on NVMe, of 4096 x 10 bytes.
 TEST_F(Blueprint, GivesTheRestOfTheHostToTheCache) {
   config_.placement = forced_placement{.device = 0.25, .host = 0};
-  config_.nvme_directory = "/anywhere";
+  config_.nvme = {{"/anywhere"}};
   const auto tight = drawn(config_);
   ASSERT_TRUE(tight);
   EXPECT_EQ(tight->cached_tiles, 0u) << "without a budget nothing is left over";
@@ -166,7 +166,7 @@ TEST_F(Blueprint, GivesTheRestOfTheHostToTheCache) {
 
 TEST_F(Blueprint, SetsRoomAsideForKeptCheckpoints) {
   config_.placement = forced_placement{.device = 0, .host = 0};
-  config_.nvme_directory = "/anywhere";
+  config_.nvme = {{"/anywhere"}};
   const auto without = drawn(config_);
   config_.checkpoint_directory = "/elsewhere";
   config_.kept_checkpoints = 2;
@@ -181,7 +181,7 @@ TEST_F(Blueprint, SetsRoomAsideForKeptCheckpoints) {
 TEST_F(Blueprint, ForcesFractions) {
   config_.placement = forced_placement{.device = 0.25, .host = 0.25};
   EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument);
-  config_.nvme_directory = "/anywhere";
+  config_.nvme = {{"/anywhere"}};
   const auto made = drawn(config_);
   ASSERT_TRUE(made);
   EXPECT_EQ(made->summary.tiles[static_cast<std::size_t>(place::device)], 8u);

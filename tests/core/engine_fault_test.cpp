@@ -11,7 +11,7 @@ using testing::HasSubstr;
 
 TEST_F(Engine, SticksToTheFirstErrorOfAnUpdate) {
   for (const bool reading : {true, false}) {
-    start({.nvme_directory = "/fake", .placement = forced_placement{0, 0}});
+    start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}});
     auto& broken = reading ? seen_->disk->fake_read() : seen_->disk->fake_write();
     broken.fail_in(2);
     EXPECT_EQ(plain_step().error().code, errc::io_failure);
@@ -26,7 +26,7 @@ TEST_F(Engine, LosesNoFailedTransfer) {
     std::uint64_t failed_steps = 0;
     for (std::uint64_t n = 1; n <= 60; ++n) {
       start(
-          {.nvme_directory = "/fake", .placement = forced_placement{0, 0.5}, .gradient_slots = 1});
+          {.nvme = {{"/fake"}}, .placement = forced_placement{0, 0.5}, .gradient_slots = 1});
       (up ? seen_->device->fake_upload() : seen_->device->fake_download()).fail_in(n);
       bool heard = false;
       for (int i = 0; i < 2 && !heard; ++i) {
@@ -46,7 +46,7 @@ TEST_F(Engine, LosesNoFailedTransfer) {
 }
 
 TEST_F(Engine, ForgetsAWrongArgumentAndRemembersDamage) {
-  start({.nvme_directory = "/fake", .placement = forced_placement{0, 0}});
+  start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}});
   std::vector<float> value(1);
   EXPECT_EQ(engine_->write(names_.weight, state_part::master, {30000}, value).error().code,
             errc::invalid_argument);
@@ -82,7 +82,7 @@ TEST_F(Engine, TurnsAnExceptionOfTheCallersIntoAFailure) {
 }
 
 TEST_F(Engine, NoticesAFlippedBitOnDisk) {
-  start({.nvme_directory = "/fake", .placement = forced_placement{0, 0}});
+  start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}});
   seen_->disk->disk()[5000] ^= std::byte{16};
   EXPECT_EQ(plain_step().error().code, errc::corrupted);
 }

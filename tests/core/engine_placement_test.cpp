@@ -20,7 +20,7 @@ const placement_case placements[] = {{"device", {1, 0}},    {"host", {0, 1}},
 class EnginePlaced : public Engine, public testing::WithParamInterface<placement_case> {
  protected:
   engine_config placed(engine_config config = {}) {
-    config.nvme_directory = "/fake";
+    config.nvme = {{"/fake"}};
     config.placement = GetParam().fractions;
     if (config.tile_elements == engine_config{}.tile_elements) {
       config.tile_elements = block_elements;
@@ -131,7 +131,7 @@ TEST_P(EnginePlaced, SkipsAStepWithANonFiniteGradient) {
 }
 
 TEST_P(EnginePlaced, AddsSeveralPushes) {
-  start({.nvme_directory = "/fake", .placement = GetParam().fractions, .several_pushes = true});
+  start({.nvme = {{"/fake"}}, .placement = GetParam().fractions, .several_pushes = true});
   for (int i = 0; i < 3; ++i) {
     for (const layer_id layer : {names_.head, names_.body, names_.embedding}) {
       ASSERT_TRUE(push(layer, 1.0F, false));

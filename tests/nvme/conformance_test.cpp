@@ -45,7 +45,7 @@ class owning_store final : public store {
 store_case on_disk(std::string name, io_backend backend, bytes segment_limit) {
   return {std::move(name), [=](bytes size, std::uint32_t slices) -> result<std::unique_ptr<store>> {
             auto folder = std::make_unique<nvme::testing::test_folder>();
-            auto opened = nvme::make_store({.directory = folder->path(),
+            auto opened = nvme::make_store({.folders = {{folder->path()}},
                                             .size = size,
                                             .slices = slices,
                                             .time = now,

@@ -36,7 +36,7 @@ struct kept_store_test : ::testing::Test {
   }
 
   store_options options() const {
-    return {.directory = disk,
+    return {.folders = {{disk}},
             .checkpoints = checkpoints,
             .size = bytes{size * 2},
             .slices = 2,

@@ -14,7 +14,7 @@ constexpr bytes size{(std::uint64_t{4} << 30) + (std::uint64_t{3} << 20)};
 void expect_round_trip(io_backend backend) {
   const testing::test_folder folder;
   const steady_clock now;
-  const auto opened = make_store({.directory = folder.path(),
+  const auto opened = make_store({.folders = {{folder.path()}},
                                   .size = size,
                                   .slices = 1,
                                   .time = now,

@@ -27,7 +27,7 @@ TEST(nvme_store, says_what_moves_the_bytes) {
                                       {io_backend::uring, "io_uring"},
                                       {io_backend::posix, "pread/pwrite"}}) {
     const auto opened =
-        make_store({.directory = folder.path(), .size = mib, .time = now, .backend = backend});
+        make_store({.folders = {{folder.path()}}, .size = mib, .time = now, .backend = backend});
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
     EXPECT_EQ((*opened)->description().find(word), 0u) << (*opened)->description();
     EXPECT_NE((*opened)->description().find(folder.path()), std::string::npos);
@@ -37,13 +37,13 @@ TEST(nvme_store, says_what_moves_the_bytes) {
 
 TEST(nvme_store, refuses_nonsense_with_a_line) {
   const test_folder folder;
-  EXPECT_EQ(make_store({.directory = folder.path(), .size = {0}, .time = now}).error().code,
+  EXPECT_EQ(make_store({.folders = {{folder.path()}}, .size = {0}, .time = now}).error().code,
             errc::invalid_argument);
   EXPECT_EQ(
-      make_store({.directory = folder.path() + "/none", .size = mib, .time = now}).error().code,
+      make_store({.folders = {{folder.path() + "/none"}}, .size = mib, .time = now}).error().code,
       errc::invalid_argument);
   const auto large =
-      make_store({.directory = folder.path(), .size = bytes{std::uint64_t{1} << 42}, .time = now});
+      make_store({.folders = {{folder.path()}}, .size = bytes{std::uint64_t{1} << 42}, .time = now});
   ASSERT_FALSE(large.has_value());
   EXPECT_EQ(large.error().code, errc::no_space);
 }
@@ -54,7 +54,7 @@ TEST(nvme_store, leaks_no_descriptor) {
   for (const auto backend : {io_backend::uring, io_backend::posix}) {
     for (int i = 0; i < 5; ++i) {
       const auto opened =
-          make_store({.directory = folder.path(), .size = mib, .time = now, .backend = backend});
+          make_store({.folders = {{folder.path()}}, .size = mib, .time = now, .backend = backend});
       ASSERT_TRUE(opened.has_value());
     }
   }
@@ -66,7 +66,7 @@ TEST(nvme_store, few_descriptors_are_an_error_with_a_remedy) {
   const auto said = testing::in_child([&]() -> std::string {
     const rlimit limit{3, 3};  // all of them are in use
     ::setrlimit(RLIMIT_NOFILE, &limit);
-    const auto refused = make_store({.directory = folder.path(), .size = mib, .time = now});
+    const auto refused = make_store({.folders = {{folder.path()}}, .size = mib, .time = now});
     if (refused) return "it opened";
     const auto& message = refused.error().message;
     return message.find("ulimit -n") != std::string::npos ? "" : message;
@@ -77,7 +77,7 @@ TEST(nvme_store, few_descriptors_are_an_error_with_a_remedy) {
 TEST(nvme_store, registers_an_arena_and_moves_through_it) {
   const test_folder folder;
   ballast::testing::guarded_buffer arena(4 * mib.value);
-  const auto opened = make_store({.directory = folder.path(),
+  const auto opened = make_store({.folders = {{folder.path()}},
                                   .size = mib * 2,
                                   .time = now,
                                   .backend = io_backend::automatic,
@@ -106,7 +106,7 @@ TEST(nvme_store, tells_its_registered_regions_apart_in_any_order) {
     ::munmap(below ? base + 2 * quarter : base, 2 * quarter);
     const std::span<std::byte> arena = below ? kept.first(4 * mib.value) : kept.last(4 * mib.value);
     {
-      const auto opened = make_store({.directory = folder.path(),
+      const auto opened = make_store({.folders = {{folder.path()}},
                                       .size = mib * 2,
                                       .time = now,
                                       .backend = io_backend::automatic,
@@ -126,7 +126,7 @@ TEST(nvme_store, tells_its_registered_regions_apart_in_any_order) {
 TEST(nvme_store, names_file_offset_and_slice_of_damage) {
   const test_folder folder;
   const auto opened =
-      make_store({.directory = folder.path(), .size = mib, .slices = 2, .time = now});
+      make_store({.folders = {{folder.path()}}, .size = mib, .slices = 2, .time = now});
   ASSERT_TRUE(opened.has_value());
   auto& disk = **opened;
   ASSERT_TRUE(disk.allocate({8192}, 1).has_value());

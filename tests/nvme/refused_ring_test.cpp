@@ -35,7 +35,7 @@ bool deny(long call, int error) {
 
 std::string falls_back(const std::string& folder, long call, int error, std::string_view name) {
   if (!deny(call, error)) return "no seccomp";
-  const store_options options{.directory = folder, .size = {65536}, .slices = 1, .time = now};
+  const store_options options{.folders = {{folder}}, .size = {65536}, .slices = 1, .time = now};
   const auto opened = make_store(options);
   if (!opened) return opened.error().message;
   const auto said = (*opened)->description();
@@ -72,7 +72,7 @@ TEST_P(refused_ring_test, is_unsupported_when_asked_for_by_name) {
   const auto said = testing::in_child([&]() -> std::string {
     if (!deny(how.call, how.error)) return "no seccomp";
     const auto opened = make_store(
-        {.directory = folder.path(), .size = {65536}, .time = now, .backend = io_backend::uring});
+        {.folders = {{folder.path()}}, .size = {65536}, .time = now, .backend = io_backend::uring});
     if (opened) return "it opened";
     if (opened.error().code != errc::unsupported) return opened.error().message;
     const auto& message = opened.error().message;
@@ -94,7 +94,7 @@ TEST(degraded_ring, works_without_registration_and_says_so) {
   const auto said = testing::in_child([&]() -> std::string {
     if (!deny(SYS_io_uring_register, EPERM)) return "no seccomp";
     const auto opened = make_store(
-        {.directory = folder.path(), .size = {65536}, .time = now, .backend = io_backend::uring});
+        {.folders = {{folder.path()}}, .size = {65536}, .time = now, .backend = io_backend::uring});
     if (!opened) return opened.error().message;
     const auto description = (*opened)->description();
     if (description.find("plain files, plain memory (registration refused: EPERM") ==

@@ -42,7 +42,7 @@ class Checkpoint : public testing::Test {
                     std::optional<bytes> host = {}, std::uint64_t elements_of_it = count) {
     running_ = std::make_unique<engine>(declaration(elements_of_it), make_backends());
     return running_->seal({.host_memory = host,
-                           .nvme_directory = disk_,
+                           .nvme = {{disk_}},
                            .checkpoint_directory = checkpoints_,
                            .placement = placed,
                            .tile_elements = block_elements * tile_blocks,
@@ -177,7 +177,7 @@ TEST_F(Checkpoint, RefusesWhatItCannotGoOnFrom) {
 
   engine second(declaration(), make_backends());
   const auto taken =
-      second.seal({.nvme_directory = disk_, .checkpoint_directory = checkpoints_, .threads = 1});
+      second.seal({.nvme = {{disk_}}, .checkpoint_directory = checkpoints_, .threads = 1});
   ASSERT_FALSE(taken);
   EXPECT_THAT(taken.error().message, HasSubstr("in use by another run"));
 

@@ -68,7 +68,7 @@ TEST_P(PlacedState, HasTheBitsOfTheResidentReference) {
   for (const std::uint32_t threads : {1u, 2u, 3u}) {
     for (const std::uint64_t blocks : {1u, 3u, 64u}) {
       engine placed(mixed.declared, make_backends());
-      const auto sealed = placed.seal({.nvme_directory = folder.path(),
+      const auto sealed = placed.seal({.nvme = {{folder.path()}},
                                        .placement = GetParam().fractions,
                                        .tile_elements = block_elements * blocks,
                                        .threads = threads});

@@ -23,7 +23,7 @@ struct one_parameter {
   one_parameter(encoding stored, const optimizer_options& with, std::uint64_t count,
                 float initial = 0)
       : held(declaration(stored, with, count, initial), make_backends()) {
-    sealed = held.seal({.nvme_directory = folder.path(),
+    sealed = held.seal({.nvme = {{folder.path()}},
                         .placement = forced_placement{0, 0},
                         .tile_elements = block_elements * 16});
   }

@@ -67,7 +67,7 @@ finding_line limit(const char* name, __rlimit_resource which, std::uint64_t want
 
 finding_line disk(const std::string& directory) {
   engine_config config;
-  config.nvme_directory = directory;
+  config.nvme = {{directory}};
   auto parts = make_backends();
   const auto opened = parts->make_store(config, 1_MiB, 1, {});
   if (!opened) {

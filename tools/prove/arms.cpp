@@ -53,7 +53,7 @@ status configure(const prove_settings& settings, arm& of) {
   of.stored = *stored;
   of.update_by = proven_options(*with);
   engine_config& config = of.config;
-  config.nvme_directory = settings.directory;
+  config.nvme = {{settings.directory}};
   if (of.placement == "device") {
     config.placement = forced_placement{1, 0};
   } else if (of.placement == "host") {

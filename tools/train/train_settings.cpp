@@ -136,7 +136,7 @@ train_settings train_settings::for_demo() {
   demo.sample.tokens = 400;
   demo.engine.device_memory = 28_MiB;
   demo.engine.host_memory = 67_MiB;
-  demo.engine.nvme_directory = ".";
+  demo.engine.nvme = {{"."}};
   demo.engine.tile_elements = {128 * 1024};
   demo.engine.gradient_slots = 1;
   return demo;
