@@ -6,6 +6,7 @@
 #include "cpu/update_backend.hpp"
 #include "tools/bench/adam_check.hpp"
 #include "tools/bench/adam_settings.hpp"
+#include "tools/bench/arithmetic_floor.hpp"
 #include "tools/bench/bench_document.hpp"
 #include "tools/bench/machine.hpp"
 #include "tools/bench/step_arms.hpp"
@@ -58,8 +59,9 @@ measured_update measure(update_backend& update, bench_state& state, thread_team&
   return {std::move(taken.front()), std::move(taken[best + 1]), limit.variants[best].name()};
 }
 
-bench_row row_of(const bench_state& state, const thread_team& team, std::string_view set,
-                 const measured_update& found) {
+/// Shapes:  floors has this set and team, unless the optimizer takes no root
+bench_row row_of(const bench_state& state, const thread_team& team, instruction_set set,
+                 const measured_update& found, const arithmetic_floors& floors) {
   const state_kind& kind = state.kind();
   const bytes moved = traffic_of(state.arrays(), state.count());
   const double count = static_cast<double>(state.count().value);
@@ -69,14 +71,19 @@ bench_row row_of(const bench_state& state, const thread_team& team, std::string_
                            {"gradient", std::string(to_string(kind.gradient))},
                            {"elements", state.count().value},
                            {"threads", team.threads()},
-                           {"isa", std::string(set)},
+                           {"isa", std::string(cpu::name_of(set))},
                            {"device", "host"},
                            {"pages", state.backing()}},
                 .values = rates(moved, found.seconds),
                 .moved = moved,
                 .verified = true,
                 .more = {{"bytes_per_parameter", static_cast<double>(moved.value) / count},
-                         {"ns_per_parameter", median(found.seconds) / count * 1e9}}};
+                         {"ns_per_parameter", median(found.seconds) / count * 1e9},
+                         {"floor", nullptr}}};
+  if (has_variance(kind.with)) {
+    row.more["floor"] = {{"name", "root and quotient"},
+                         {"value", floors.at({set, team.threads()}) * 1e9}};
+  }
   if (!found.limit.empty()) {
     row.limit = {found.limit_name, median(rates(moved, found.limit))};
     row.efficiency = median(ratios(found.limit, found.seconds));
@@ -88,11 +95,14 @@ std::string line_of(const std::string& name, const bench_row& row) {
   const auto cell = [](const auto& value, const char* absent, auto text) {
     return value ? text(*value) : std::string(absent);
   };
+  const auto& floor = row.more["floor"];
   return fmt::format(
-      "{:<20} {:>11} {:>7} {:<7} {:>7.3f} {:>8.4f} {:>7.1f} {:>8} {:>10}", name,
+      "{:<20} {:>11} {:>7} {:<7} {:>7.3f} {:>8.4f} {:>8} {:>7.1f} {:>8} {:>10}", name,
       row.params["elements"].get<std::uint64_t>(), row.params["threads"].get<std::uint32_t>(),
       row.params["isa"].get<std::string>(), row.more["bytes_per_parameter"].get<double>(),
-      row.more["ns_per_parameter"].get<double>(), median(row.values),
+      row.more["ns_per_parameter"].get<double>(),
+      floor.is_null() ? "" : fmt::format("{:.4f}", floor["value"].get<double>()),
+      median(row.values),
       cell(row.limit, "in cache",
            [](const auto& each) { return fmt::format("{:.1f}", each.value); }),
       cell(row.efficiency, "", [](double each) { return fmt::format("{:.3f}", each); }));
@@ -102,7 +112,8 @@ std::string line_of(const std::string& name, const bench_row& row) {
 ///
 /// Errors: those of making it; an exit code other than done when a kernel is wrong
 result<exit_code> measure_state(const adam_plan& plan, const adam_settings& settings,
-                                const state_kind& kind, elements size, bench_document& document) {
+                                const arithmetic_floors& floors, const state_kind& kind,
+                                elements size, bench_document& document) {
   auto state = bench_state::make(kind, size);
   if (!state) {
     return state.error();
@@ -125,7 +136,7 @@ result<exit_code> measure_state(const adam_plan& plan, const adam_settings& sett
       }
       state->fill(**update, team);
       const bench_row row =
-          row_of(*state, team, (*update)->name(), measure(**update, *state, team, settings.rounds));
+          row_of(*state, team, set, measure(**update, *state, team, settings.rounds), floors);
       document.say(line_of(kind.name(), row));
       document.add(row);
     }
@@ -148,12 +159,19 @@ status check_fits(const adam_plan& plan, bool against_passes) {
 
 result<exit_code> measure_all(const adam_plan& plan, const adam_settings& settings,
                               bench_document& document) {
-  document.say(fmt::format("{:<20} {:>11} {:>7} {:<7} {:>7} {:>8} {:>7} {:>8} {:>10}", "update",
-                           "elements", "threads", "isa", "B/param", "ns/param", "GB/s", "limit",
-                           "efficiency"));
+  document.say(fmt::format("{:<20} {:>11} {:>7} {:<7} {:>7} {:>8} {:>8} {:>7} {:>8} {:>10}",
+                           "update", "elements", "threads", "isa", "B/param", "ns/param", "floor",
+                           "GB/s", "limit", "efficiency"));
+  result<arithmetic_floors> floors = arithmetic_floors();
+  if (std::ranges::any_of(plan.kinds, [](const auto& kind) { return has_variance(kind.with); })) {
+    floors = find_floors(plan.sets, plan.threads, settings.rounds);
+  }
+  if (!floors) {
+    return floors.error();
+  }
   for (const elements size : plan.sizes) {
     for (const state_kind& kind : plan.kinds) {
-      auto done = measure_state(plan, settings, kind, size, document);
+      auto done = measure_state(plan, settings, *floors, kind, size, document);
       if (!done || *done != exit_code::done) {
         return done;
       }
@@ -185,7 +203,8 @@ exit_code bench_adam(std::span<const std::string> arguments) {
   const auto done = settings.against_passes ? bench_steps(*plan, settings, *document)
                                             : measure_all(*plan, settings, *document);
   if (!done) {
-    return call.fail(done.error(), stage::set_up);
+    const exit_code code = call.fail(done.error(), stage::set_up);
+    return done.error().code == errc::failed_task ? exit_code::verification_failed : code;
   }
   if (const status written = document->write(); !written) {
     return call.fail(written.error(), stage::set_up);

@@ -26,6 +26,11 @@ struct lanes {
     return _mm256_castps_si256(_mm256_add_ps(
         _mm256_castsi256_ps(a), _mm256_mul_ps(_mm256_castsi256_ps(b), _mm256_set1_ps(3.0f))));
   }
+  static vector root_and_quotient(vector m, vector v) {
+    const auto root = _mm256_sqrt_ps(_mm256_castsi256_ps(v));
+    return _mm256_castps_si256(
+        _mm256_div_ps(_mm256_castsi256_ps(m), _mm256_add_ps(root, _mm256_set1_ps(floor_epsilon))));
+  }
 };
 
 }  // namespace

@@ -26,6 +26,11 @@ struct lanes {
     return _mm512_castps_si512(_mm512_add_ps(
         _mm512_castsi512_ps(a), _mm512_mul_ps(_mm512_castsi512_ps(b), _mm512_set1_ps(3.0f))));
   }
+  static vector root_and_quotient(vector m, vector v) {
+    const auto root = _mm512_sqrt_ps(_mm512_castsi512_ps(v));
+    return _mm512_castps_si512(
+        _mm512_div_ps(_mm512_castsi512_ps(m), _mm512_add_ps(root, _mm512_set1_ps(floor_epsilon))));
+  }
 };
 
 }  // namespace

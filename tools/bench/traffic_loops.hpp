@@ -1,5 +1,6 @@
-// Plain memory traffic, written once on `Lanes`: one vector of an instruction set with load, store,
-// stream, flip (some bits change), mix and scaled sum. traffic_sse2.cpp shows one.
+// Plain memory traffic and the least arithmetic, written once on `Lanes`: one vector of an
+// instruction set with load, store, stream, flip (some bits change), mix, scaled sum, and root and
+// quotient. traffic_sse2.cpp shows one.
 //
 // Included by the instantiation files only; their `Lanes` lives in an anonymous namespace, which
 // makes every instantiation local to its object file.
@@ -114,6 +115,14 @@ void triad(std::byte* to, const std::byte* a, const std::byte* b, std::size_t si
   Lanes::fence();
 }
 
+template <class Lanes>
+void root_and_quotient(std::byte* to, const std::byte* m, const std::byte* v, std::size_t size) {
+  for_each_vector<Lanes>(
+      size, [&](std::size_t at) __attribute__((always_inline)) {
+        Lanes::store(to + at, Lanes::root_and_quotient(Lanes::load(m + at), Lanes::load(v + at)));
+      });
+}
+
 template <class Lanes, std::size_t Ahead>
 inline constexpr traffic_loops loops_of = {
     {{pass<Lanes, Ahead, false, false>, pass<Lanes, Ahead, false, true>},
@@ -126,6 +135,7 @@ inline constexpr traffic_loops loops_of = {
 template <class Lanes>
 inline constexpr traffic_table table_of = {
     sizeof(typename Lanes::vector),
+    root_and_quotient<Lanes>,
     {loops_of<Lanes, prefetch_distances[0]>, loops_of<Lanes, prefetch_distances[1]>,
      loops_of<Lanes, prefetch_distances[2]>, loops_of<Lanes, prefetch_distances[3]>}};
 

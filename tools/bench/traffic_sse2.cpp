@@ -26,6 +26,11 @@ struct lanes {
     return _mm_castps_si128(
         _mm_add_ps(_mm_castsi128_ps(a), _mm_mul_ps(_mm_castsi128_ps(b), _mm_set1_ps(3.0f))));
   }
+  static vector root_and_quotient(vector m, vector v) {
+    const auto root = _mm_sqrt_ps(_mm_castsi128_ps(v));
+    return _mm_castps_si128(
+        _mm_div_ps(_mm_castsi128_ps(m), _mm_add_ps(root, _mm_set1_ps(floor_epsilon))));
+  }
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Plain memory traffic in one instruction set: loops that do nothing but move bytes, in several
-// variants, of which the fastest is a limit.
+// What bounds an update, in one instruction set: loops that do nothing but move bytes, in several
+// variants, of which the fastest is a limit; and the arithmetic that no Adam step can leave out.
 //
 // Included by translation units that are compiled for one instruction set, so it includes nothing
 // with a function body (cpu/README.md, Instruction sets).
@@ -37,8 +37,14 @@ struct traffic_loops {
 /// 0: none. Beyond the prefetchers' own reach, up to a page.
 inline constexpr std::size_t prefetch_distances[] = {0, 1024, 2560, 4096};
 
+/// Added to the root: large enough to be seen in every quotient.
+inline constexpr float floor_epsilon = 0.125f;
+
 struct traffic_table {
   std::size_t vector_bytes;
+  /// to = m / (sqrt(v) + floor_epsilon), in fp32; sizes and addresses are multiples of 64 bytes
+  void (*root_and_quotient)(std::byte* to, const std::byte* m, const std::byte* v,
+                            std::size_t size);
   traffic_loops loops[4];  ///< one a prefetch distance
 };
 

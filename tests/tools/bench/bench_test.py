@@ -111,6 +111,33 @@ class Adam(Bench):
             self.assertEqual(row["params"]["elements"], int(ODD))
             self.assertAlmostEqual(row["bytes"] / int(ODD), row["bytes_per_parameter"])
             self.assertIsNone(row["limit"])  # it stays in cache
+        self.check_floors(rows, 2 * len(sets))
+
+    def check_floors(self, rows, pairs):
+        """Root and quotient are measured once for an instruction set and a number of threads."""
+        floors = {}
+        for row in rows:
+            params = row["params"]
+            if params["optimizer"] == "sgd":
+                self.assertIsNone(row["floor"])
+                continue
+            self.assertEqual(list(row["floor"]), ["name", "value"])
+            self.assertEqual(row["floor"]["name"], "root and quotient")
+            floors.setdefault((params["isa"], params["threads"]), set()).add(row["floor"]["value"])
+        self.assertEqual(len(floors), pairs)
+        for pair, found in floors.items():
+            self.assertEqual(len(found), 1, pair)
+            self.assertGreater(min(found), 0, pair)
+
+    def test_the_floor_stands_beside_the_time_and_is_blank_for_sgd(self):
+        rows, table = self.document("adam", "--elements", ODD, "--threads", "1", "--encodings", "fp32",
+                                    "--optimizers", "adam,sgd")
+        header, adam, sgd = table.splitlines()
+        end = header.index(" floor") + len(" floor")
+        self.assertRegex(header, r"ns/param +floor +GB/s")
+        self.assertEqual(adam[:end].split()[-1], f"{rows[0]['floor']['value']:.4f}")
+        self.assertEqual(sgd[:end].split()[-1], f"{rows[1]['ns_per_parameter']:.4f}")
+        self.assertEqual(sgd[:end][-8:].strip(), "")
 
     def test_bytes_are_those_of_the_encodings(self):
         rows, _ = self.document("adam", "--elements", "2Mi", "--threads", "1",
