@@ -12,6 +12,7 @@
 
 #include "comm/ranks.hpp"
 #include "cpu/update_backend.hpp"
+#include "nvme/path_shares.hpp"
 #include "tools/command/size_text.hpp"
 
 namespace ballast::tools {
@@ -80,6 +81,21 @@ finding_line disk(const std::string& directory) {
           good ? "" : "sysctl kernel.io_uring_disabled=0, or a folder on ext4 or xfs"};
 }
 
+/// What an update does to the disk: as much read as written, and what that means a day.
+finding_line disk_wear(const std::string& directory) {
+  const steady_clock time;
+  const auto measured =
+      nvme::measure_bandwidth({.folders = {{directory}}, .size = {}, .time = time}, directory);
+  if (!measured) {
+    return {"disk wear", false, measured.error().message, "choose another folder with --nvme DIR"};
+  }
+  return {"disk wear", true,
+          fmt::format("{:.1f} GB/s, half read and half written: a run that the disk binds writes "
+                      "up to {:.0f} TB a day",
+                      *measured / 1e9, *measured / 2 * 86400 / 1e12),
+          ""};
+}
+
 finding_line gpu() {
   engine_config config;
   config.device = device_kind::cuda;
@@ -105,6 +121,7 @@ std::vector<finding_line> examine(const std::string& directory) {
           limit("locked memory", RLIMIT_MEMLOCK, (64_MiB).value, "bytes", "ulimit -l unlimited"),
           limit("open files", RLIMIT_NOFILE, 256, "files", "ulimit -n 1024"),
           disk(directory),
+          disk_wear(directory),
           gpu(),
           mpi()};
 }
