@@ -27,6 +27,8 @@ class nvme_path {
   std::uint64_t begin() const { return begin_; }
   std::uint64_t end() const { return begin_ + over_.size.value; }
   extent_map& room() { return room_; }
+  /// A write to it failed: nothing new goes there.
+  bool avoided = false;  // guarded by the store, as the room is
 
   ticket submit(io_op op, transfer hop, link_meter& meter) {
     hop.address.value -= begin_;

@@ -23,13 +23,14 @@ std::uint64_t make_run_id(const clock& time) {
 class nvme_store final : public store {
  public:
   /// `referred`: somebody refers to the files already.
-  nvme_store(std::string description, path_list paths, std::uint64_t run, std::uint32_t slices,
-             const clock& time, bool referred)
+  nvme_store(std::string description, path_list paths, std::uint64_t run,
+             const store_options& options, bool referred)
       : description_(std::move(description)),
-        digests_(run, slices),
-        read_("read", io_op::read, paths_, time),
-        write_("write", io_op::write, paths_, time),
-        sync_meter_(time),
+        on_note_(options.on_note),
+        digests_(run, options.slices),
+        read_("read", io_op::read, paths_, options.time),
+        write_("write", io_op::write, paths_, options.time),
+        sync_meter_(options.time),
         referred_(referred),
         paths_(std::move(paths)) {}
   ~nvme_store() override {
@@ -45,6 +46,7 @@ class nvme_store final : public store {
 
   result<extent> allocate(bytes size, std::uint32_t slices) override;
   void release(const extent& where) override;
+  bool avoid(const extent& where, const failure& why) override;
   void stamp(const extent& where, std::uint32_t index, const slice_pieces& pieces) override {
     digests_.stamp(where, index, pieces);
   }
@@ -65,6 +67,7 @@ class nvme_store final : public store {
   result<std::uint32_t> take_slices(std::uint32_t count);
 
   const std::string description_;
+  const note_sink on_note_;
   digest_table digests_;
   std::mutex mutex_;
   std::uint32_t slices_given_ = 0;  // guarded by mutex_, as the paths' room is
@@ -103,7 +106,9 @@ result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
   const bytes rounded = round_up(size, alignment());
   // The paths' sizes are in proportion to their bandwidth: the emptiest one is next.
   std::vector<nvme_path*> emptiest_first;
-  for (const auto& path : paths_) emptiest_first.push_back(path.get());
+  for (const auto& path : paths_) {
+    if (!path->avoided) emptiest_first.push_back(path.get());
+  }
   std::ranges::stable_sort(emptiest_first, {},
                            [](nvme_path* path) { return path->room().fullness(); });
   // Again before anew, wherever that is: so no size ever takes more than its generations need.
@@ -122,6 +127,20 @@ result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
 void nvme_store::release(const extent& where) {
   const std::lock_guard hold(mutex_);
   path_of(paths_, where.address.value).room().give_back(where);
+}
+
+bool nvme_store::avoid(const extent& where, const failure& why) {
+  const std::lock_guard hold(mutex_);
+  nvme_path& failed = path_of(paths_, where.address.value);
+  const bool left = std::ranges::any_of(
+      paths_, [&](const auto& path) { return path.get() != &failed && !path->avoided; });
+  if (left && !std::exchange(failed.avoided, true)) {
+    const std::string line = fmt::format(
+        "{}; the folder gets no further tiles, the others take them as far as they have room",
+        why.message);
+    on_note_ ? on_note_(line) : (void)std::fprintf(stderr, "ballast: %s\n", line.c_str());
+  }
+  return left;
 }
 
 status nvme_store::check(const extent& where, std::uint32_t index,
@@ -231,8 +250,8 @@ result<std::unique_ptr<store>> make_store(const store_options& options) {
         fmt::format("{}{}, {}", paths.empty() ? "" : "; ", (*path)->description(), directory);
     paths.push_back(*std::move(path));
   }
-  return std::unique_ptr<store>(std::make_unique<nvme_store>(description, std::move(paths), run,
-                                                             options.slices, options.time, false));
+  return std::unique_ptr<store>(
+      std::make_unique<nvme_store>(description, std::move(paths), run, options, false));
 }
 
 result<std::unique_ptr<store>> open_store(const store_options& options,
@@ -253,8 +272,8 @@ result<std::unique_ptr<store>> open_store(const store_options& options,
   if (paths.empty()) return failure{errc::invalid_argument, "a store's record names no files"};
   const std::string description =
       fmt::format("{}, {}", paths.front()->description(), record.files.front().paths.front());
-  return std::unique_ptr<store>(std::make_unique<nvme_store>(
-      description, std::move(paths), record.run, options.slices, options.time, true));
+  return std::unique_ptr<store>(
+      std::make_unique<nvme_store>(description, std::move(paths), record.run, options, true));
 }
 
 status remove_store(const store_record& record) {

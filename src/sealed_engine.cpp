@@ -75,7 +75,7 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   gradient_slots_ = std::make_unique<gradient_slots>(declared_, where_, drawn_, *homes_,
                                                      *host_updates_, workers_, time_);
   work_ = std::make_unique<tile_work>(where_, *homes_, *host_updates_, workers_);
-  pipeline_ = std::make_unique<tile_pipeline>(where_, drawn_, *homes_, workers_);
+  pipeline_ = std::make_unique<tile_pipeline>(where_, drawn_, *homes_, *work_, workers_);
   state_ = std::make_unique<state_access>(declared_, where_, *homes_, *pipeline_, *work_);
   for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
     if (where_.at(where_.tiles()[i].layer).trainable()) {

@@ -33,6 +33,20 @@ void stored_tiles::written(tile_id which) {
   of.renewed = false;
 }
 
+status stored_tiles::move_away(tile_id which, const failure& why) {
+  generations& of = tiles_[which.value];
+  if (!disk_.avoid(of.latest, why)) {
+    return why;
+  }
+  auto next = disk_.allocate(of.latest.size, of.latest.slices);
+  if (!next) {
+    return why;
+  }
+  of.latest = *next;
+  of.renewed = true;
+  return {};
+}
+
 void stored_tiles::keep(std::uint64_t checkpoint) {
   kept added{checkpoint, {}};
   added.extents.reserve(tiles_.size());

@@ -3,6 +3,7 @@
 //
 //   renew(t)   an update begins: where its bytes will go. In place, or, while a checkpoint keeps
 //              the current extent, into another one
+//   move_away(t) they could not be written there: another folder's turn, if there is one
 //   written(t) they are there: the new generation is current
 //   keep(c)    every current extent belongs to checkpoint c as well
 //   drop(c)    checkpoint c is given up: what only it referred to is free
@@ -30,6 +31,10 @@ class stored_tiles {
   /// Errors: no_space
   status renew(tile_id which);
   void written(tile_id which);
+  /// The write of `latest` failed for `why`: its bytes are to go to another folder.
+  ///
+  /// Errors: `why`, where there is none, or none with room
+  status move_away(tile_id which, const failure& why);
 
   void keep(std::uint64_t checkpoint);
   void drop(std::uint64_t checkpoint);

@@ -42,9 +42,10 @@ struct tile_pipeline::graph_nodes {
 };
 
 tile_pipeline::tile_pipeline(const layout& where, const blueprint& drawn, tile_homes& homes,
-                             workers& threads)
+                             const tile_work& stamps, workers& threads)
     : where_(where),
       homes_(homes),
+      stamps_(stamps),
       workers_(threads),
       carriers_(drawn.staging.count),
       cache_size_(drawn.cached_tiles),
@@ -135,6 +136,10 @@ void tile_pipeline::drop_cache() {
 
 /// A carrier that comes back is written; it takes the next tile, or rests.
 void tile_pipeline::begin(carrier* with, choice::output_ports_type& to) {
+  if (with->moving) {
+    std::get<1>(to).try_put(with);
+    return;
+  }
   failures_.note(with->outcome);
   if (with->cached || failures_.any() || next_staged_ == staged_.size()) {
     return;
@@ -172,6 +177,8 @@ void tile_pipeline::start(carrier* with, bool reading, node_gateway& gateway) {
 void tile_pipeline::arrive(carrier& with, const status& outcome) {
   if (!outcome) {
     with.outcome = outcome;
+    with.moving = with.changed && (outcome.error().code == errc::io_failure ||
+                                   outcome.error().code == errc::no_space);
     return;
   }
   if (with.changed) {
@@ -181,6 +188,16 @@ void tile_pipeline::arrive(carrier& with, const status& outcome) {
 }
 
 void tile_pipeline::work_on(carrier* with, choice::output_ports_type& to) {
+  if (std::exchange(with->moving, false)) {
+    with->outcome = homes_.stored().move_away(with->holds, with->outcome.error());
+    if (with->outcome) {
+      stamps_.stamp(with->holds, state_of(*with));
+      std::get<0>(to).try_put(with);
+    } else {
+      std::get<1>(to).try_put(with);
+    }
+    return;
+  }
   if (with->outcome && !failures_.any()) {
     with->outcome = guarded(with->holds, state_of(*with));
     with->changed = with->changed || movement_ != movement::read_only;

@@ -7,7 +7,8 @@
 //
 // Reads, work and writes of different tiles overlap. No worker ever blocks on a transfer: a
 // completion re-enters the graph through its node's gateway. The first error stops new tiles; those
-// under way end.
+// under way end. A write that failed is no error yet where another folder has room: the tile goes
+// through `work` once more, only to be stamped for its new extent.
 //
 // Carriers beyond the depth are the cache: a tile that is to be kept stays in its carrier after the
 // work, unwritten, and the next run finds it there. As steps alternate their direction, the tail of
@@ -23,6 +24,7 @@
 
 #include "first_failure.hpp"
 #include "tile_homes.hpp"
+#include "tile_work.hpp"
 #include "workers.hpp"
 
 namespace ballast {
@@ -43,7 +45,8 @@ class tile_pipeline {
     keep_last,  ///< as many as the cache holds, the last ones of the run
   };
 
-  tile_pipeline(const layout& where, const blueprint& drawn, tile_homes& homes, workers& threads);
+  tile_pipeline(const layout& where, const blueprint& drawn, tile_homes& homes,
+                const tile_work& stamps, workers& threads);
   ~tile_pipeline();
 
   /// Runs `todo` on every tile of `tiles`; those on NVMe are started in that order.
@@ -72,6 +75,7 @@ class tile_pipeline {
     tile_id holds;
     bool cached = false;   ///< `holds` stays in the buffer
     bool changed = false;  ///< since it was read or written
+    bool moving = false;   ///< could not be written where it was to go
     status outcome;
     node_gateway* gateway = nullptr;
   };
@@ -93,6 +97,7 @@ class tile_pipeline {
 
   const layout& where_;
   tile_homes& homes_;
+  const tile_work& stamps_;
   workers& workers_;
   std::vector<carrier> carriers_;
   const std::size_t cache_size_;

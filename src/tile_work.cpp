@@ -102,6 +102,19 @@ status tile_work::one_slice(tile_id which, std::span<std::byte> state, std::uint
   return {};
 }
 
+void tile_work::stamp(tile_id which, std::span<std::byte> state) const {
+  const tile& of = where_.at(which);
+  const state_layout arrays = where_.at(of.layer).arrays();
+  const extent& to = homes_.stored().latest(which);
+  const state_view whole = view_of(arrays, state, of.range.count);
+  for (std::uint32_t i = 0; i < to.slices; ++i) {
+    const elements first = slice_elements * i;
+    const elements count = std::min(slice_elements, of.range.count - first);
+    homes_.on_disk()->stamp(
+        to, i, pieces_of(arrays, sub_view(arrays, arrays.weights, whole, first, count)));
+  }
+}
+
 void tile_work::update(const slice& each, std::span<const update_recipe> groups,
                        std::uint32_t& findings) const {
   const layer_layout& layer = where_.at(where_.at(each.tile).layer);

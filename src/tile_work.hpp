@@ -34,6 +34,9 @@ class tile_work {
   status for_slices(tile_id which, std::span<std::byte> state, element_range wanted, access how,
                     const body& each) const;
 
+  /// Stamps a tile's slices for the extent its bytes will go to, as they are in memory.
+  void stamp(tile_id which, std::span<std::byte> state) const;
+
   /// One optimizer step on a slice; `groups` by group id, without encoding and gradient type, which
   /// the layer fixes.
   void update(const slice& each, std::span<const update_recipe> groups,

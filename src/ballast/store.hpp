@@ -64,6 +64,12 @@ class store {
   /// Takes an extent back: its room may be given out again, to one of the same size and slices.
   virtual void release(const extent& where) = 0;
 
+  /// After a write there failed for `why`: the extent's folder gets no further extents, and a note
+  /// says so.
+  ///
+  /// Returns: whether another folder is left
+  virtual bool avoid(const extent& where, const failure& why) = 0;
+
   virtual link& read() = 0;
   virtual link& write() = 0;
 

@@ -25,8 +25,7 @@ TEST_F(Engine, LosesNoFailedTransfer) {
   for (const bool up : {true, false}) {
     std::uint64_t failed_steps = 0;
     for (std::uint64_t n = 1; n <= 60; ++n) {
-      start(
-          {.nvme = {{"/fake"}}, .placement = forced_placement{0, 0.5}, .gradient_slots = 1});
+      start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0.5}, .gradient_slots = 1});
       (up ? seen_->device->fake_upload() : seen_->device->fake_download()).fail_in(n);
       bool heard = false;
       for (int i = 0; i < 2 && !heard; ++i) {
@@ -85,6 +84,40 @@ TEST_F(Engine, NoticesAFlippedBitOnDisk) {
   start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}});
   seen_->disk->disk()[5000] ^= std::byte{16};
   EXPECT_EQ(plain_step().error().code, errc::corrupted);
+}
+
+TEST_F(Engine, WritesElsewhereWhatAFolderDoesNotTake) {
+  start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}});
+  ASSERT_TRUE(plain_step());
+  ASSERT_TRUE(plain_step());
+  ASSERT_TRUE(plain_step());
+  const auto expected = values(names_.matrix);
+  const auto expected_momentum = values(names_.weight, state_part::momentum);
+  const auto tiles = plan_.tiles[static_cast<std::size_t>(place::nvme)];
+  for (std::uint64_t n = 1; n <= tiles; ++n) {
+    start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}});
+    ASSERT_TRUE(plain_step());
+    seen_->disk->others_left = true;
+    seen_->disk->give_room({32768});
+    seen_->disk->fake_write().fail_in(n);
+    const auto moved = plain_step();
+    ASSERT_TRUE(moved) << "write " << n << ": " << moved.error().message;
+    ASSERT_TRUE(plain_step());
+    EXPECT_EQ(values(names_.matrix), expected);
+    EXPECT_EQ(values(names_.weight, state_part::momentum), expected_momentum);
+  }
+}
+
+TEST_F(Engine, StopsWhereNoFolderHasRoomForWhatAnotherDidNotTake) {
+  for (const bool others : {false, true}) {
+    start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}});
+    seen_->disk->others_left = others;
+    seen_->disk->fake_write().fail_in(2);
+    const auto refused = plain_step();
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, testing::HasSubstr("was made to fail"));
+    EXPECT_EQ(engine_->fetch(names_.body).error().message, refused.error().message);
+  }
 }
 
 }  // namespace

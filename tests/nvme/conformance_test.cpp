@@ -20,6 +20,7 @@ class owning_store final : public store {
     return store_->allocate(size, slices);
   }
   void release(const extent& where) override { store_->release(where); }
+  bool avoid(const extent& where, const failure& why) override { return store_->avoid(where, why); }
   status sync() override { return store_->sync(); }
   std::vector<digest> digests(const extent& where) const override { return store_->digests(where); }
   result<extent> adopt(tier_address address, bytes size, std::span<const digest> digests) override {
