@@ -4,8 +4,9 @@
 // A queue is made, used and destroyed by one thread (the loop's); only wake() may come from
 // another. It knows nothing of transfers, retries or priorities: a completion carries what the
 // system said, bytes or a negative errno, and the loop judges it. At most `queue_setup::depth`
-// requests are under way at once. Implementations: uring_queue, posix_queue, and in tests a fake;
-// wrap a `queue_opener` to put faults between the loop and any of them.
+// requests are under way at once. Implementations: uring_queue, posix_queue, and in tests a simulated
+// disk (tests/faults); wrap a `queue_opener` to put faults between the loop and any of them. Each
+// passes tests/conformance/queue_conformance.hpp.
 #pragma once
 
 #include <ballast/clock.hpp>

@@ -1,7 +1,10 @@
 // How a transfer is cut: the worked example of io_piece.hpp, and the borders of files and limits.
+#include <gtest/gtest.h>
+
+#include <array>
 #include <nvme/io_piece.hpp>
 
-#include "tests/nvme/fake_queue.hpp"
+#include "tests/nvme/test_map.hpp"
 
 namespace ballast::nvme {
 namespace {
@@ -11,7 +14,7 @@ constexpr io_alignment direct_rules{{4096}, {4096}, {512}};
 struct io_piece_test : ::testing::Test {
   const steady_clock time;
   link_meter meter{time};
-  const segment_map map = testing::fake_map({65536}, 3, direct_rules);
+  const segment_map map = testing::test_map({65536}, 3, direct_rules);
   alignas(4096) std::array<std::byte, 200'000> memory{};
   alignas(4096) std::array<std::byte, 16'384> stage{};
 
@@ -76,7 +79,7 @@ TEST_F(io_piece_test, goes_on_at_a_sector) {
 }
 
 TEST(segment_map, finds_the_file) {
-  const auto map = testing::fake_map({std::uint64_t{2} << 30}, 3, {});
+  const auto map = testing::test_map({std::uint64_t{2} << 30}, 3, {});
   const auto at = map.locate((std::uint64_t{4} << 30) + 8192);
   EXPECT_EQ(at.file, 2u);
   EXPECT_EQ(at.offset, 8192u);

@@ -10,7 +10,7 @@
 #include <nvme/run_folder.hpp>
 
 #include "tests/conformance/guarded_buffer.hpp"
-#include "tests/nvme/fake_queue.hpp"
+#include "tests/faults/fault_queue.hpp"
 #include "tests/nvme/test_folder.hpp"
 
 namespace ballast::nvme {
@@ -175,10 +175,11 @@ TEST_F(kept_store_test, is_removed_by_its_record) {
 }
 
 TEST_F(kept_store_test, returns_a_failed_sync_for_ever) {
-  testing::fake_disk faulty(testing::fake_map(bytes{size / 2}, 4, {}));
-  faulty.faults = {{1, testing::error(EIO)}};
+  faults::sim_disk simulated;
+  faults::fault_script script;
+  script.plan(1, faults::failed_sync());
   store_options with = options();
-  with.open_queue = opener_of(faulty);
+  with.open_queue = faults::faulty(script, simulated);
   const auto made = make_store(with);
   ASSERT_TRUE(made.has_value());
   const auto failed = (*made)->sync();
@@ -186,7 +187,7 @@ TEST_F(kept_store_test, returns_a_failed_sync_for_ever) {
   EXPECT_EQ(failed.error().code, errc::io_failure);
   EXPECT_THAT(failed.error().message, HasSubstr("sync of"));
   EXPECT_EQ((*made)->sync().error().message, failed.error().message);
-  EXPECT_EQ(faulty.seen(), 4u) << "the second one asks no disk";
+  EXPECT_EQ(script.seen(), 4u) << "the second one asks no disk";
 }
 
 TEST_F(kept_store_test, a_folder_commits_whole_files) {
