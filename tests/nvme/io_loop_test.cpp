@@ -7,6 +7,8 @@
 #include "tests/conformance/guarded_buffer.hpp"
 #include "tests/conformance/heard.hpp"
 #include "tests/faults/fault_queue.hpp"
+#include "tests/faults/manual_clock.hpp"
+#include "tests/faults/notebook.hpp"
 #include "tests/nvme/test_map.hpp"
 
 namespace ballast::nvme {
@@ -21,33 +23,19 @@ using namespace std::chrono_literals;
 constexpr io_alignment direct_rules{{4096}, {512}, {512}};
 constexpr bytes mib{std::uint64_t{1} << 20};
 
-class manual_clock final : public clock {
- public:
-  time_point now() const override { return time_point(nanoseconds(now_)); }
-  void advance(nanoseconds step) { now_ += step.count(); }
-
- private:
-  std::atomic<std::int64_t> now_ = 1;
-};
-
 struct io_loop_test : ::testing::Test {
   manual_clock time;
   const segment_map map = testing::test_map(mib, 4, direct_rules);
   sim_disk disk{{.file_size = mib.value}};
   std::optional<fault_script> script{std::in_place, seam_rules{direct_rules, mib.value}};
   link_meter meter{time};
-  std::mutex mutex;
-  std::vector<std::string> notes;
+  notebook notes;
   std::unique_ptr<io_loop> loop;
 
   loop_options options() {
     return {.time = time,
             .deadline = 30s,
-            .on_note =
-                [this](std::string_view line) {
-                  const std::lock_guard hold(mutex);
-                  notes.emplace_back(line);
-                },
+            .on_note = notes.sink(),
             .depth = 8,
             .request_limit = bytes{65536},
             .staging_size = bytes{16384},
@@ -305,13 +293,10 @@ TEST_F(io_loop_test, reports_what_is_late_once_and_keeps_its_memory) {
   std::this_thread::sleep_for(250ms);
   EXPECT_FALSE(held.poll().has_value());
   EXPECT_EQ(ear.calls, 0);
-  {
-    const std::lock_guard hold(mutex);
-    EXPECT_EQ(notes.size(), 1u);
-    EXPECT_NE(notes.at(0).find("read of 8192 bytes at offset 4096 of file-1 is 31.0 s old"),
-              std::string::npos)
-        << notes.at(0);
-  }
+  ASSERT_EQ(notes.lines().size(), 1u);
+  EXPECT_NE(notes.lines()[0].find("read of 8192 bytes at offset 4096 of file-1 is 31.0 s old"),
+            std::string::npos)
+      << notes.lines()[0];
   script->release();
   EXPECT_TRUE(held.wait().has_value());
   EXPECT_EQ(ear.calls, 1);

@@ -1,0 +1,86 @@
+// The machine's own parts, but for the queue and the clock of its stores.
+//
+// Owned by an engine; the clock outlives it.
+#pragma once
+
+#include <ballast/backends.hpp>
+#include <nvme/nvme_store.hpp>
+
+namespace ballast::faults {
+
+class backends_with_queue final : public backends {
+ public:
+  backends_with_queue(nvme::queue_opener open, const clock& time, nvme::note_sink notes)
+      : open_(std::move(open)), time_(time), notes_(std::move(notes)) {}
+
+  result<std::unique_ptr<device>> make_device(const engine_config& config,
+                                              bytes capacity) override {
+    return machine_->make_device(config, capacity);
+  }
+  result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes> arrays,
+                                                          const first_touch& by) override {
+    return machine_->make_host_region(size, arrays, by);
+  }
+  result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
+                                            std::uint32_t slices,
+                                            std::span<std::byte> arena) override {
+    auto made = store_options(config);
+    for (const nvme_folder& each : config.nvme) {
+      made.folders.push_back({each.directory, each.size, {}});
+    }
+    made.largest_extent = bytes{12} * config.tile_elements.value;
+    made.checkpoints = config.checkpoint_directory.value_or("");
+    made.size = size;
+    made.slices = slices;
+    made.arena = arena;
+    return nvme::make_store(made);
+  }
+  result<std::unique_ptr<store>> make_kept_store(const engine_config& config,
+                                                 const std::string& name, bytes size,
+                                                 std::uint32_t slices) override {
+    auto made = store_options(config);
+    made.folders = {{config.checkpoint_directory.value_or("")}};
+    made.name = name;
+    made.size = size;
+    made.slices = slices;
+    return nvme::make_store(made);
+  }
+  result<std::unique_ptr<store>> open_store(const engine_config& config, const store_record& record,
+                                            std::uint32_t slices) override {
+    auto made = store_options(config);
+    made.slices = slices;
+    return nvme::open_store(made, record);
+  }
+  status remove_store(const store_record& record) override {
+    return machine_->remove_store(record);
+  }
+  result<std::unique_ptr<checkpoint_folder>> open_checkpoints(
+      const engine_config& config) override {
+    return machine_->open_checkpoints(config);
+  }
+  result<std::unique_ptr<communicator>> make_communicator(const engine_config& config) override {
+    return machine_->make_communicator(config);
+  }
+  result<std::unique_ptr<update_backend>> make_updates(const engine_config& config) override {
+    return machine_->make_updates(config);
+  }
+  const clock& time() const override { return time_; }
+
+ private:
+  nvme::store_options store_options(const engine_config& config) const {
+    return {.folders = {},
+            .size = {},
+            .time = time_,
+            .deadline = std::chrono::seconds(config.io_deadline_seconds),
+            .on_note = notes_,
+            .staging_buffers = 1,
+            .open_queue = open_};
+  }
+
+  const nvme::queue_opener open_;
+  const clock& time_;
+  const nvme::note_sink notes_;
+  const std::unique_ptr<backends> machine_ = make_backends();
+};
+
+}  // namespace ballast::faults

@@ -1,0 +1,114 @@
+// Every fault class at every n-th request of a tiny run: bit-identical in the end, or a typed error that
+// every later call repeats. Never a silent difference, a hang or something left behind.
+//
+// To be included by one file of an executable, which says how many of the cases it runs.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "tests/faults/fault_class.hpp"
+#include "tests/faults/tiny_rig.hpp"
+
+namespace ballast::faults {
+
+/// A fault class on a model whose second layer is encoded so.
+using each_fault_case = std::tuple<fault_class, encoding>;
+
+class each_fault : public tiny_rig, public ::testing::WithParamInterface<each_fault_case> {
+ protected:
+  struct undisturbed {
+    tiny_outcome outcome;
+    std::array<std::size_t, 2> requests;  ///< reads, writes
+  };
+
+  const fault_class& of() const { return std::get<0>(GetParam()); }
+  encoding second() const { return std::get<1>(GetParam()); }
+
+  void SetUp() override {
+    fault_script script;
+    calm_.outcome = run("calm", second(), script);
+    ASSERT_FALSE(calm_.outcome.problem) << calm_.outcome.problem->message;
+    calm_.requests = {script.seen(nvme::io_op::read), script.seen(nvme::io_op::write)};
+  }
+
+  /// Runs every `stride`-th case and prints what came of them.
+  void run_cases(std::size_t stride) {
+    const std::size_t requests = calm_.requests[static_cast<std::size_t>(of().of)];
+    std::map<std::string, int> outcomes;
+    int cases = 0;
+    for (std::size_t n = 0; n < requests && !HasFailure(); n += stride, ++cases) {
+      SCOPED_TRACE(of().name + ", number " + std::to_string(n) + " of " + std::to_string(requests));
+      ++outcomes[one_case(n)];
+    }
+    if (of().then == remedy::found) {
+      EXPECT_GT(outcomes["corrupted"] * 10, cases * 8) << "damage was not done or not found";
+    }
+    std::string said =
+        of().name + ": " + std::to_string(cases) + " cases of " + std::to_string(requests);
+    for (const auto& [what, count] : outcomes) {
+      if (count > 0) said += ", " + std::to_string(count) + " " + what;
+    }
+    std::printf("%s\n", said.c_str());
+    total_ += cases;
+  }
+
+  static void TearDownTestSuite() { std::printf("%d cases in all\n", total_); }
+
+ private:
+  std::string one_case(std::size_t n) {
+    fault_script script;
+    script.plan(of().of, n, of().make(n));
+    const bool hangs = of().make(n).what == fault_kind::hang;
+    const auto outcome = run(of().name + " " + std::to_string(n), second(), script, {}, hangs);
+    if (hangs) expect_one_report(script, n);
+    EXPECT_TRUE(script.struck() == 1 || of().then == remedy::found) << "no fault happened";
+    return judge(outcome);
+  }
+
+  std::string judge(const tiny_outcome& outcome) {
+    if (!outcome.problem) {
+      EXPECT_TRUE(outcome.state == calm_.outcome.state) << "a silent difference";
+      EXPECT_TRUE(of().then == remedy::goes_on || of().then == remedy::found) << "not noticed";
+      return "identical";
+    }
+    const failure& problem = *outcome.problem;
+    EXPECT_TRUE(outcome.repeated) << "a later call forgot: " << problem.message;
+    const bool expected = (of().then == remedy::io_failure && problem.code == errc::io_failure) ||
+                          (of().then == remedy::no_space && problem.code == errc::no_space) ||
+                          (of().then == remedy::found && problem.code == errc::corrupted);
+    EXPECT_TRUE(expected) << problem.message;
+    const auto says = [&](const std::string& word) {
+      EXPECT_NE(problem.message.find(word), std::string::npos) << problem.message;
+    };
+    says(folder_.path() + "/(unnamed segment 0)");
+    says("at offset ");
+    if (problem.code == errc::corrupted) says("slice ");
+    return std::string(to_string(problem.code));
+  }
+
+  /// What hung was reported, once; it may have made others late, whose lines differ.
+  void expect_one_report(const fault_script& script, std::size_t n) {
+    std::vector<nvme::io_request> same;
+    for (const auto& each : script.requests()) {
+      if (each.op == of().of) same.push_back(each);
+    }
+    const auto& hung = same.at(n);
+    const std::string line = (hung.op == nvme::io_op::read ? "read of " : "write of ") +
+                             std::to_string(hung.memory.size()) + " bytes at offset " +
+                             std::to_string(hung.offset) + " of " + folder_.path();
+    int count = 0;
+    for (const auto& each : notes_->lines()) count += each.rfind(line, 0) == 0 ? 1 : 0;
+    EXPECT_EQ(count, 1) << line;
+  }
+
+  static inline int total_ = 0;
+  undisturbed calm_;
+};
+
+inline std::string name_of(const ::testing::TestParamInfo<each_fault_case>& tested) {
+  return std::get<0>(tested.param).name + "_" + std::string(to_string(std::get<1>(tested.param)));
+}
+
+}  // namespace ballast::faults

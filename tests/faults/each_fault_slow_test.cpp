@@ -1,0 +1,15 @@
+// All cases of each_fault.hpp, with each encoding by value.
+#include "tests/faults/each_fault.hpp"
+
+namespace ballast::faults {
+namespace {
+
+INSTANTIATE_TEST_SUITE_P(tiny_run, each_fault,
+                         ::testing::Combine(::testing::ValuesIn(fault_classes()),
+                                            ::testing::Values(encoding::int8, encoding::bf16)),
+                         name_of);
+
+TEST_P(each_fault, ends_identical_or_in_a_typed_error_everywhere) { run_cases(1); }
+
+}  // namespace
+}  // namespace ballast::faults

@@ -1,0 +1,15 @@
+// Every other case of each_fault.hpp.
+#include "tests/faults/each_fault.hpp"
+
+namespace ballast::faults {
+namespace {
+
+INSTANTIATE_TEST_SUITE_P(tiny_run, each_fault,
+                         ::testing::Combine(::testing::ValuesIn(fault_classes()),
+                                            ::testing::Values(encoding::int8)),
+                         name_of);
+
+TEST_P(each_fault, ends_identical_or_in_a_typed_error) { run_cases(2); }
+
+}  // namespace
+}  // namespace ballast::faults

@@ -1,0 +1,44 @@
+// Twenty steps of a tiny model whose optimizer state rests on a store with a queue of the test's own:
+// real kernels, real engine, gradients that follow from step, parameter and index.
+//
+// Two layers, one of them exact: five tiles of one block on NVMe, two under way at once, so that buffers
+// go round. One caller at a time.
+#pragma once
+
+#include <ballast/encoding.hpp>
+#include <nvme/nvme_store.hpp>
+#include <optional>
+
+namespace ballast::faults {
+
+struct tiny_options {
+  std::string folder;       ///< for the store's segments
+  encoding second;          ///< of the second layer
+  nvme::queue_opener open;  ///< of all stores
+  const clock& time;        ///< of engine and stores
+  nvme::note_sink notes = {};
+  std::uint64_t steps = 20;
+  std::optional<std::string> checkpoints = {};  ///< folder for them
+  std::uint64_t save_every = 0;                 ///< steps; 0: never
+};
+
+/// A save() and the bits of all state right after it.
+struct tiny_save {
+  status outcome;
+  std::vector<std::uint32_t> state;
+};
+
+struct tiny_outcome {
+  std::optional<failure> problem = {};    ///< of the first call that failed, saves apart
+  bool repeated = true;                   ///< every later call returned the same
+  std::vector<std::uint32_t> state = {};  ///< the bits of all state; empty after a problem
+  std::vector<tiny_save> saves = {};
+};
+
+/// Trains, and reads all state back; whatever fails ends it, but for saves.
+tiny_outcome run_tiny(const tiny_options& options);
+
+/// Loads the newest checkpoint and reads all state.
+tiny_outcome load_tiny(const tiny_options& options);
+
+}  // namespace ballast::faults
