@@ -42,8 +42,8 @@ TEST(nvme_store, refuses_nonsense_with_a_line) {
   EXPECT_EQ(
       make_store({.folders = {{folder.path() + "/none"}}, .size = mib, .time = now}).error().code,
       errc::invalid_argument);
-  const auto large =
-      make_store({.folders = {{folder.path()}}, .size = bytes{std::uint64_t{1} << 42}, .time = now});
+  const auto large = make_store(
+      {.folders = {{folder.path()}}, .size = bytes{std::uint64_t{1} << 42}, .time = now});
   ASSERT_FALSE(large.has_value());
   EXPECT_EQ(large.error().code, errc::no_space);
 }
@@ -61,17 +61,29 @@ TEST(nvme_store, leaks_no_descriptor) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
+/// Each number of descriptors, from none to enough: a store that works, or an error that says what to
+/// change.
 TEST(nvme_store, few_descriptors_are_an_error_with_a_remedy) {
   const test_folder folder;
-  const auto said = testing::in_child([&]() -> std::string {
-    const rlimit limit{3, 3};  // all of them are in use
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-    const auto refused = make_store({.folders = {{folder.path()}}, .size = mib, .time = now});
-    if (refused) return "it opened";
-    const auto& message = refused.error().message;
-    return message.find("ulimit -n") != std::string::npos ? "" : message;
-  });
-  EXPECT_EQ(said, "");
+  int opened_with = 0;
+  for (rlim_t most = 3; most < 12; ++most) {  // 3 are in use
+    const auto said = testing::in_child([&]() -> std::string {
+      const rlimit limit{most, most};
+      ::setrlimit(RLIMIT_NOFILE, &limit);
+      const auto opened = make_store({.folders = {{folder.path()}}, .size = mib, .time = now});
+      if (!opened) return opened.error().message;
+      std::vector<std::byte> memory(mib.value);
+      ballast::testing::fill_pattern(memory, most);
+      if (!(*opened)->write().submit({{0}, memory}).wait()) return "write failed";
+      std::ranges::fill(memory, std::byte{});
+      if (!(*opened)->read().submit({{0}, memory}).wait()) return "read failed";
+      return ballast::testing::wrong_bytes(memory, most) == 0 ? "" : "wrong bytes";
+    });
+    opened_with += said.empty() ? 1 : 0;
+    EXPECT_TRUE(said.empty() || said.find("ulimit -n") != std::string::npos) << most << said;
+    EXPECT_EQ(said.empty(), opened_with != 0) << "fewer were enough";
+  }
+  EXPECT_GT(opened_with, 4);
 }
 
 TEST(nvme_store, registers_an_arena_and_moves_through_it) {
