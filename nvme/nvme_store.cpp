@@ -64,7 +64,7 @@ class nvme_store final : public store {
 
  private:
   store_record files() const;
-  result<std::uint32_t> take_slices(std::uint32_t count);
+  result<std::uint32_t> take_slices(std::uint32_t count, bytes size);
 
   const std::string description_;
   const note_sink on_note_;
@@ -80,13 +80,18 @@ class nvme_store final : public store {
 };
 
 /// Threads: with mutex_ held
-result<std::uint32_t> nvme_store::take_slices(std::uint32_t count) {
-  if (count > digests_.capacity() - slices_given_) {
-    return failure{errc::no_space,
-                   fmt::format("extent of {} slices: {} of {} digests are left", count,
-                               digests_.capacity() - slices_given_, digests_.capacity())};
+result<std::uint32_t> nvme_store::take_slices(std::uint32_t count, bytes size) {
+  if (count <= digests_.capacity() - slices_given_) {
+    return std::exchange(slices_given_, slices_given_ + count);
   }
-  return std::exchange(slices_given_, slices_given_ + count);
+  // What lies in a folder that is avoided is not given out again, but its digests are.
+  for (const auto& path : paths_) {
+    if (!path->avoided) continue;
+    if (const auto left_behind = path->room().reuse(size, count)) return left_behind->first_slice;
+  }
+  return failure{errc::no_space,
+                 fmt::format("extent of {} slices: {} of {} digests are left", count,
+                             digests_.capacity() - slices_given_, digests_.capacity())};
 }
 
 result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
@@ -117,7 +122,7 @@ result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
   }
   for (nvme_path* const path : emptiest_first) {
     if (rounded > path->room().untouched()) continue;
-    const auto first = take_slices(slices);
+    const auto first = take_slices(slices, rounded);
     if (!first) return first.error();
     return extent{*path->room().extend(rounded), rounded, *first, slices};
   }
@@ -134,6 +139,7 @@ bool nvme_store::avoid(const extent& where, const failure& why) {
   nvme_path& failed = path_of(paths_, where.address.value);
   const bool left = std::ranges::any_of(
       paths_, [&](const auto& path) { return path.get() != &failed && !path->avoided; });
+  if (left) failed.room().give_back(where);
   if (left && !std::exchange(failed.avoided, true)) {
     const std::string line = fmt::format(
         "{}; the folder gets no further tiles, the others take them as far as they have room",
@@ -178,7 +184,7 @@ result<extent> nvme_store::adopt(tier_address address, bytes size, std::span<con
                                address.value, description_)};
   }
   const std::lock_guard hold(mutex_);
-  const auto first = take_slices(static_cast<std::uint32_t>(kept.size()));
+  const auto first = take_slices(static_cast<std::uint32_t>(kept.size()), size);
   if (!first) return first.error();
   const extent adopted{address, size, *first, static_cast<std::uint32_t>(kept.size())};
   digests_.set(adopted, kept);

@@ -65,7 +65,7 @@ class store {
   virtual void release(const extent& where) = 0;
 
   /// After a write there failed for `why`: the extent's folder gets no further extents, and a note
-  /// says so.
+  /// says so. Where another folder is left the extent is taken back.
   ///
   /// Returns: whether another folder is left
   virtual bool avoid(const extent& where, const failure& why) = 0;
