@@ -95,13 +95,15 @@ status tile_pipeline::run(std::span<const tile_id> tiles, movement moved, const 
     for (carrier& each : carriers_) {
       each.outcome = {};
     }
-    for (carrier* const each : found_) {
-      nodes_->work.try_put(each);
-    }
+    // The free ones first: work frees a carrier that holds a tile, and its way then leads to
+    // `begin` by itself. Counted as free here too it would go round twice.
     for (carrier& each : carriers_) {
       if (!each.cached) {
         nodes_->begin.try_put(&each);
       }
+    }
+    for (carrier* const each : found_) {
+      nodes_->work.try_put(each);
     }
     for (const tile_id each : tiles) {
       if (homes_.at(each).where != place::nvme) {
