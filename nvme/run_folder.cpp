@@ -8,7 +8,7 @@
 #include <fstream>
 #include <nvme/errno_translator.hpp>
 #include <nvme/run_folder.hpp>
-#include <sstream>
+#include <optional>
 
 namespace ballast::nvme {
 
@@ -24,13 +24,22 @@ failure failed(int error, std::string_view doing, const std::string& path) {
   return make_failure(error, fmt::format("{} {}", doing, path));
 }
 
+/// What tells a folder from another one that has its path later; empty where there is none.
+std::string identity_of(const std::string& folder) {
+  struct statx seen {};
+  if (::statx(AT_FDCWD, folder.c_str(), 0, STATX_INO | STATX_BTIME, &seen) != 0) return {};
+  const bool born = (seen.stx_mask & STATX_BTIME) != 0;
+  return fmt::format("{} {}.{:09}", seen.stx_ino, born ? seen.stx_btime.tv_sec : 0,
+                     born ? seen.stx_btime.tv_nsec : 0);
+}
+
 status write_owner(const file_descriptor& folder, const std::string& path,
                    const std::string& checkpoints) {
   const file_descriptor owner(::openat(folder.get(), std::string(owner_file).c_str(),
                                        O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  const std::string line = checkpoints + "\n";
+  const std::string lines = checkpoints + "\n" + identity_of(checkpoints) + "\n";
   if (!owner.valid() ||
-      ::write(owner.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
+      ::write(owner.get(), lines.data(), lines.size()) != static_cast<ssize_t>(lines.size()) ||
       ::fsync(owner.get()) != 0) {
     return failed(errno != 0 ? errno : EIO, "writing the owner of", path);
   }
@@ -42,32 +51,42 @@ bool is_run(const std::string& name) {
          name.find_first_not_of("0123456789abcdef", prefix.size()) == std::string::npos;
 }
 
-std::string contents(const files::path& of) {
+/// Nothing where it cannot be read.
+std::optional<std::string> contents(const files::path& of) {
   std::ifstream stream(of, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
+  std::string text;
+  std::string part(std::size_t{1} << 16, '\0');
+  while (stream.read(part.data(), static_cast<std::streamsize>(part.size())), stream.gcount() > 0) {
+    text.append(part, 0, static_cast<std::size_t>(stream.gcount()));
+  }
+  return stream.is_open() && !stream.bad() ? std::optional(std::move(text)) : std::nullopt;
 }
 
 enum class verdict { referred, garbage, unknown };
 
-/// Whether a manifest in the run's folder of checkpoints names the run.
-verdict judge_run(const files::path& folder, const std::string& run) {
-  std::string checkpoints = contents(folder / owner_file);
-  while (!checkpoints.empty() && checkpoints.back() == '\n') checkpoints.pop_back();
-  // Killed before it said whose it is: nothing can refer to it.
-  if (checkpoints.empty()) return verdict::garbage;
+/// Whether a manifest in the run's folder of checkpoints names the run. `checkpoints` is that
+/// folder's path, where the run says it.
+verdict judge_run(const files::path& folder, const std::string& run, std::string& checkpoints) {
   std::error_code error;
-  files::directory_iterator each(checkpoints, error);
-  if (error) return verdict::unknown;  // not mounted, perhaps
-  for (const auto& entry : each) {
-    const std::string name = entry.path().filename();
-    if (name.starts_with(manifest_prefix) &&
-        contents(entry.path()).find(run) != std::string::npos) {
-      return verdict::referred;
-    }
+  const auto owner = contents(folder / owner_file);
+  if (!owner) {
+    // Killed before it said whose it is: nothing can refer to it.
+    const bool none = !files::exists(folder / owner_file, error) && !error;
+    return none ? verdict::garbage : verdict::unknown;
   }
-  return verdict::garbage;
+  const auto end = owner->find('\n');
+  checkpoints = owner->substr(0, end);
+  if (end == std::string::npos) return verdict::garbage;
+  // Moved away, and another one made in its place: the manifests there say nothing of this run.
+  if (owner->substr(end + 1) != identity_of(checkpoints) + "\n") return verdict::unknown;
+  files::directory_iterator each(checkpoints, error);
+  for (; !error && each != files::directory_iterator(); each.increment(error)) {
+    if (!each->path().filename().string().starts_with(manifest_prefix)) continue;
+    const auto manifest = contents(each->path());
+    if (!manifest) return verdict::unknown;
+    if (manifest->find(run) != std::string::npos) return verdict::referred;
+  }
+  return error ? verdict::unknown : verdict::garbage;  // not mounted, perhaps
 }
 
 /// The folder, if nobody else uses it.
@@ -112,14 +131,15 @@ std::vector<std::string> collect_dead_runs(const std::string& parent) {
     if (!is_run(name) || !entry.is_directory(error) || entry.is_symlink(error)) continue;
     const file_descriptor idle = lock_idle(entry.path());
     if (!idle.valid()) continue;  // at work
-    switch (judge_run(entry.path(), name.substr(prefix.size()))) {
+    std::string checkpoints;
+    switch (judge_run(entry.path(), name.substr(prefix.size()), checkpoints)) {
       case verdict::referred: break;
       case verdict::garbage: files::remove_all(entry.path(), error); break;
       case verdict::unknown:
         notes.push_back(fmt::format(
-            "{} belongs to checkpoints in a folder that cannot be read; it stays, remove it by "
-            "hand if they are gone",
-            entry.path().string()));
+            "{} belongs to checkpoints that were in {} and cannot be read there (moved, or not "
+            "mounted?); it stays, remove it by hand if they are gone",
+            entry.path().string(), checkpoints));
     }
   }
   return notes;

@@ -2,8 +2,9 @@
 // again by a resumed one, and removed when no checkpoint refers to it.
 //
 //   ballast-<16 hex digits>/   0700, flock()ed for as long as a process uses it
-//     checkpoints              one line: the absolute path of the folder whose manifests may refer
-//                              to this run
+//     checkpoints              the absolute path of the folder whose manifests may refer to this run,
+//                              and that folder's inode and time of birth: another folder that has
+//                              its path later says nothing of this run
 //     segment-0, segment-1 ... 0600, preallocated
 //
 // A folder that nobody locks and no manifest names is garbage: its process died before a commit.

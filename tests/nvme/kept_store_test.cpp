@@ -167,6 +167,28 @@ TEST_F(kept_store_test, stays_while_its_checkpoints_cannot_be_seen) {
   EXPECT_TRUE(files::exists(record.files.front().paths.front()));
 }
 
+TEST_F(kept_store_test, stays_while_another_folder_has_its_checkpoints_path) {
+  const store_record record = kept();
+  commit("refers to " + spell_run(record.run));
+  files::rename(checkpoints, checkpoints + "-good");
+  files::create_directory(checkpoints);
+  const auto notes = open_another();
+  EXPECT_TRUE(files::exists(record.files.front().paths.front())) << "a moved checkpoint lost it";
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_THAT(notes.front(), HasSubstr(checkpoints));
+  files::remove_all(checkpoints);
+  files::rename(checkpoints + "-good", checkpoints);
+  EXPECT_TRUE(open_another().empty());
+}
+
+TEST_F(kept_store_test, stays_while_a_manifest_cannot_be_read) {
+  const store_record record = kept();
+  // A folder of that name: opened, never read. (Permissions do not stop root.)
+  files::create_directory(checkpoints + "/manifest-000000000001");
+  EXPECT_EQ(open_another().size(), 1u);
+  EXPECT_TRUE(files::exists(record.files.front().paths.front()));
+}
+
 TEST_F(kept_store_test, is_removed_by_its_record) {
   const store_record record = kept();
   ASSERT_TRUE(remove_store(record));
