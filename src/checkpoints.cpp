@@ -201,14 +201,18 @@ status checkpoints::forget_oldest() {
   return {};
 }
 
-result<checkpoints::found> checkpoints::load() {
+status checkpoints::usable() const {
   if (kept_.empty()) {
     return failure{errc::invalid_argument, fmt::format("{} holds no checkpoint", folder_->path())};
   }
-  const manifest& newest = kept_.back().what;
-  if (auto same = refuse_other_model(newest); !same) {
-    return same.error();
+  return refuse_other_model(kept_.back().what);
+}
+
+result<checkpoints::found> checkpoints::load() {
+  if (auto can_be = usable(); !can_be) {
+    return can_be.error();
   }
+  const manifest& newest = kept_.back().what;
   auto reader = run_reader::open(newest, where_, config_, parts_);
   if (!reader) {
     return reader.error();

@@ -49,9 +49,14 @@ class checkpoints {
   ///         no_space. A failed save changes nothing.
   status save(const position& at, std::string_view blob);
 
-  /// Overwrites every tile.
+  /// Whether load() has something to load; asked before anything is given up for it.
   ///
-  /// Errors: invalid_argument: there is none, or it is another model's; corrupted; io_failure
+  /// Errors: invalid_argument: there is none, or it is another model's
+  status usable() const;
+
+  /// Overwrites every tile; after an error the tiles are not to be used.
+  ///
+  /// Errors: those of usable(); corrupted; io_failure
   result<found> load();
 
  private:

@@ -278,6 +278,9 @@ result<std::string> sealed_engine::load() {
                                           ? "no folder for checkpoints was configured"
                                           : "load() while weights or gradients are on lease"};
   }
+  if (auto usable = checkpoints_->usable(); !usable) {
+    return usable.error();
+  }
   if (auto settled = gradient_slots_->settle_all(); !settled) {
     return settled.error();
   }
@@ -285,10 +288,11 @@ result<std::string> sealed_engine::load() {
   if (auto settled = layer_slots_->invalidate(); !settled) {
     return settled.error();
   }
+  // From here on the state is neither the old one nor the checkpoint's until all of it is there.
   pipeline_->drop_cache();
   auto found = checkpoints_->load();
   if (!found) {
-    remember(found.error());
+    health_ = health_ ? status(found.error()) : health_;
     return found.error();
   }
   steps_ = found->at.steps;

@@ -127,7 +127,8 @@ class engine {
   /// step is the one that followed the save, bit by bit. Also after an error that nothing else
   /// undoes.
   ///
-  /// Errors: invalid_argument: no checkpoint, or another model's; corrupted; io_failure
+  /// Errors: invalid_argument: no checkpoint, or another model's, and nothing has changed; corrupted,
+  ///         io_failure, exhausted: only a load that succeeds restores state
   result<std::string> load();
 
   /// Whether the folder holds a checkpoint.

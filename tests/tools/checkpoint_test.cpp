@@ -196,6 +196,36 @@ TEST_F(Checkpoint, RefusesWhatItCannotGoOnFrom) {
   EXPECT_TRUE(running_->save(""));
 }
 
+TEST_F(Checkpoint, ARefusedLoadLeavesWhatIsInTheCache) {
+  const auto without = open({0, 0});
+  ASSERT_TRUE(without);
+  steps(4);
+  const auto expected = everything();
+  running_.reset();
+  files::remove_all(checkpoints_);
+  steps_ = 0;
+  const auto cached = open({0, 0}, 2, without->total(place::host) + bytes{8192 * 6 * 2});
+  ASSERT_TRUE(cached);
+  ASSERT_EQ(cached->cached_tiles, 2u);
+  steps(3);
+  EXPECT_EQ(running_->load().error().code, errc::invalid_argument);
+  steps(1);
+  EXPECT_EQ(everything(), expected);
+}
+
+TEST_F(Checkpoint, AFailedLoadLeavesNothingToGoOnFrom) {
+  ASSERT_TRUE(open({0, 0}));
+  steps(1);
+  ASSERT_TRUE(running_->save(""));
+  const std::string state = newest("state-");
+  files::rename(state, state + "-away");
+  EXPECT_EQ(running_->load().error().code, errc::io_failure);
+  EXPECT_EQ(step().error().code, errc::io_failure);
+  files::rename(state + "-away", state);
+  EXPECT_TRUE(running_->load());
+  steps(1);
+}
+
 TEST_F(Checkpoint, NoticesEveryDamage) {
   ASSERT_TRUE(open({0, 0.5}));
   steps(2);
