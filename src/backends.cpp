@@ -1,5 +1,6 @@
 // The one file that builds concrete parts from a configuration.
 #include <ballast/backends.hpp>
+#include <filesystem>
 
 #include "comm/one_rank.hpp"
 #include "cpu/host_device.hpp"
@@ -11,6 +12,14 @@
 
 namespace ballast {
 namespace {
+
+/// As open_checkpoints() has found it: absolute, without links; empty where none is configured.
+std::string checkpoint_path(const engine_config& config) {
+  if (!config.checkpoint_directory) return {};
+  std::error_code error;
+  const auto found = std::filesystem::canonical(*config.checkpoint_directory, error);
+  return error ? *config.checkpoint_directory : found.string();
+}
 
 class machine_backends final : public backends {
  public:
@@ -38,7 +47,7 @@ class machine_backends final : public backends {
     for (const nvme_folder& each : config.nvme) {
       options.folders.push_back({each.directory, each.size, {}});
     }
-    options.checkpoints = config.checkpoint_directory.value_or("");
+    options.checkpoints = checkpoint_path(config);
     options.size = size;
     options.slices = slices;
     options.largest_extent = bytes{12} * config.tile_elements.value;  // no encoding stores more
@@ -50,7 +59,7 @@ class machine_backends final : public backends {
                                                  const std::string& name, bytes size,
                                                  std::uint32_t slices) override {
     nvme::store_options options = store_options(config);
-    options.folders = {{config.checkpoint_directory.value_or("")}};
+    options.folders = {{checkpoint_path(config)}};
     options.name = name;
     options.size = size;
     options.slices = slices;

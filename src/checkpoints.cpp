@@ -28,6 +28,38 @@ std::optional<std::uint64_t> number_in(std::string_view name, std::string_view p
   return whole ? std::optional(number) : std::nullopt;
 }
 
+/// The files in the folder itself by their name alone: it may be moved.
+manifest relative_to(const std::string& folder, manifest of) {
+  for (store_record& store : of.stores) {
+    for (stored_files& part : store.files) {
+      for (std::string& path : part.paths) {
+        if (path.starts_with(folder + "/") && path.find('/', folder.size() + 1) == path.npos) {
+          path.erase(0, folder.size() + 1);
+        }
+      }
+    }
+  }
+  return of;
+}
+
+/// The way back.
+///
+/// Errors: corrupted: a name that leads out of the folder
+status resolve_in(const std::string& folder, manifest& of) {
+  for (store_record& store : of.stores) {
+    for (stored_files& part : store.files) {
+      for (std::string& path : part.paths) {
+        if (path.starts_with('/')) continue;
+        if (path.empty() || path.find('/') != path.npos) {
+          return failure{errc::corrupted, fmt::format("\"{}\" is no file of the folder", path)};
+        }
+        path = folder + "/" + path;
+      }
+    }
+  }
+  return {};
+}
+
 manifest::array listed(const store& in, std::uint32_t index, const extent& where) {
   return {index, where.address, where.size, in.digests(where)};
 }
@@ -59,9 +91,10 @@ status checkpoints::look_around() {
         return text.error();
       }
       auto read = manifest::parse(*text);
-      if (!read) {
-        return failure{read.error().code,
-                       fmt::format("{}/{}: {}", folder_->path(), name, read.error().message)};
+      const status usable = read ? resolve_in(folder_->path(), *read) : status(read.error());
+      if (!usable) {
+        return failure{usable.error().code,
+                       fmt::format("{}/{}: {}", folder_->path(), name, usable.error().message)};
       }
       kept_.push_back({*number, *std::move(read)});
     }
@@ -115,7 +148,8 @@ status checkpoints::save(const position& at, std::string_view blob) {
     return saved;
   }
   const std::string name = name_of(manifest_prefix, number);
-  if (auto committed = folder_->commit(name, made.text()); !committed) {
+  if (auto committed = folder_->commit(name, relative_to(folder_->path(), made).text());
+      !committed) {
     // Whether the name is there nobody knows: it goes, or no further save can be trusted.
     const status undone = folder_->remove(name);
     broken_ = undone ? status() : committed;
@@ -179,14 +213,16 @@ status checkpoints::fill(manifest& made, store& into) {
 }
 
 status checkpoints::forget_oldest() {
-  const kept oldest = std::move(kept_.front());
-  kept_.erase(kept_.begin());
-  if (auto removed = folder_->remove(name_of(manifest_prefix, oldest.number)); !removed) {
+  // Until its manifest is gone it is kept, and so is what it refers to: the next save tries again.
+  if (auto removed = folder_->remove(name_of(manifest_prefix, kept_.front().number)); !removed) {
     return removed;
   }
+  const kept oldest = std::move(kept_.front());
+  kept_.erase(kept_.begin());
   if (homes_.on_disk() != nullptr) {
     homes_.stored().drop(oldest.number);
   }
+  (void)folder_->remove(name_of(state_prefix, oldest.number));  // what stays the next start removes
   for (const store_record& each : oldest.what.stores) {
     const bool still_needed =
         (homes_.on_disk() != nullptr && each.run == homes_.on_disk()->record().run) ||

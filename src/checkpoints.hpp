@@ -3,6 +3,7 @@
 //
 //   DIR/manifest-000000000007   what there is, committed last (manifest.hpp)
 //   DIR/state-000000000007      weights of every tile, and the state of those in memory
+//                               (its manifest names it without DIR, which may be moved)
 //   PATH/ballast-<run>/segment-*  the state of tiles on NVMe, where it lies anyway: not copied, but
 //                                 not overwritten either until the checkpoint is given up
 //

@@ -226,6 +226,35 @@ TEST_F(Checkpoint, AFailedLoadLeavesNothingToGoOnFrom) {
   steps(1);
 }
 
+TEST_F(Checkpoint, GoesOnInAFolderThatWasMoved) {
+  ASSERT_TRUE(open({0, 0.5}));
+  steps(2);
+  ASSERT_TRUE(running_->save("moved"));
+  steps(2);
+  const auto expected = everything();
+  running_.reset();
+  files::rename(checkpoints_, checkpoints_ + "-moved");
+  steps_ = 0;
+  ASSERT_TRUE(open({0, 0.5})) << "another run in the old place";
+  steps(1);
+  ASSERT_TRUE(running_->save("another"));
+  running_.reset();
+  files::remove_all(checkpoints_);
+  files::rename(checkpoints_ + "-moved", checkpoints_ + "-good");
+  files::create_symlink(checkpoints_ + "-good", checkpoints_);
+  ASSERT_TRUE(open({0, 0.5}));
+  const auto loaded = running_->load();
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(*loaded, "moved");
+  steps_ = 2;
+  steps(2);
+  EXPECT_EQ(everything(), expected);
+  const auto saved = running_->save("again, through a link");
+  EXPECT_TRUE(saved) << saved.error().message;
+  running_.reset();
+  files::remove_all(checkpoints_ + "-good");
+}
+
 TEST_F(Checkpoint, NoticesEveryDamage) {
   ASSERT_TRUE(open({0, 0.5}));
   steps(2);
