@@ -284,7 +284,7 @@ result<std::unique_ptr<store>> open_store(const store_options& options,
 
 status remove_store(const store_record& record) {
   for (const stored_files& each : record.files) {
-    if (auto removed = remove_files(each); !removed) return removed;
+    if (auto removed = remove_files(each, record.run); !removed) return removed;
   }
   return {};
 }

@@ -55,7 +55,7 @@ result<std::unique_ptr<store>> make_store(const store_options& options);
 /// Errors: io_failure where a file is missing or too short; invalid_argument for a record of nothing
 result<std::unique_ptr<store>> open_store(const store_options& options, const store_record& record);
 
-/// Removes a kept store's files.
+/// Removes a kept store's folders. A store's one named file is its folder's owner's to remove.
 ///
 /// Errors: io_failure; wrong_order while another process uses them
 status remove_store(const store_record& record);

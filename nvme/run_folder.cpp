@@ -98,9 +98,11 @@ file_descriptor lock_idle(const std::string& path) {
 
 }  // namespace
 
-bool is_run_folder(const std::string& path) { return is_run(files::path(path).filename()); }
-
 std::string spell_run(std::uint64_t run) { return fmt::format("{:016x}", run); }
+
+bool is_folder_of(const std::string& path, std::uint64_t run) {
+  return files::path(path).filename() == std::string(prefix) + spell_run(run);
+}
 
 result<run_folder> run_folder::create(const std::string& parent, std::uint64_t run,
                                       const std::string& checkpoints) {

@@ -37,8 +37,8 @@ class run_folder {
   std::string path_;
 };
 
-/// Whether a path is spelled as a run's folder.
-bool is_run_folder(const std::string& path);
+/// Whether a path is spelled as this run's folder.
+bool is_folder_of(const std::string& path, std::uint64_t run);
 
 /// Makes the names of the files in it durable.
 status sync_folder(const file_descriptor& folder, const std::string& path);

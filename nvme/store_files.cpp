@@ -70,13 +70,10 @@ result<nvme_path::files> find_files(const stored_files& record) {
   return found;
 }
 
-status remove_files(const stored_files& record) {
+status remove_files(const stored_files& record, std::uint64_t run) {
   for (const std::string& path : record.paths) {
     const std::string folder = files::path(path).parent_path();
-    if (is_run_folder(folder)) return remove_run(folder);
-    std::error_code error;
-    files::remove(path, error);
-    if (error) return make_failure(error.value(), fmt::format("removing {}", path));
+    if (is_folder_of(folder, run)) return remove_run(folder);
   }
   return {};
 }

@@ -17,7 +17,9 @@ result<nvme_path::files> make_files(const store_options& options, const std::str
 /// Errors: as open_store
 result<nvme_path::files> find_files(const stored_files& record);
 
+/// Removes the run's own folder and nothing else: a record read from a file names what it likes.
+///
 /// Errors: as remove_store
-status remove_files(const stored_files& record);
+status remove_files(const stored_files& record, std::uint64_t run);
 
 }  // namespace ballast::nvme

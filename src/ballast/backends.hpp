@@ -40,7 +40,8 @@ class backends {
   virtual result<std::unique_ptr<store>> open_store(const engine_config& config,
                                                     const store_record& record,
                                                     std::uint32_t slices) = 0;
-  /// Removes the files of a store that no checkpoint refers to any more.
+  /// Removes the files of a store that no checkpoint refers to any more; not a kept store's file,
+  /// which is in the folder for checkpoints and removed there.
   virtual status remove_store(const store_record& record) = 0;
   /// Made where it is missing.
   ///

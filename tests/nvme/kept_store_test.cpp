@@ -196,6 +196,17 @@ TEST_F(kept_store_test, is_removed_by_its_record) {
   EXPECT_TRUE(remove_store(record)) << "what is gone is removed";
 }
 
+TEST_F(kept_store_test, removes_no_file_that_a_record_merely_names) {
+  const std::string precious = checkpoints + "/precious";
+  files::create_directory(disk + "/ballast-0000000000000001");
+  const std::string other = disk + "/ballast-0000000000000001/segment-0";
+  for (const auto& each : {precious, other}) {
+    std::ofstream(each) << "somebody's";
+    EXPECT_TRUE(remove_store({2, {{0, bytes{4096}, bytes{4096}, {each}}}}));
+    EXPECT_TRUE(files::exists(each));
+  }
+}
+
 TEST_F(kept_store_test, returns_a_failed_sync_for_ever) {
   faults::sim_disk simulated;
   faults::fault_script script;
