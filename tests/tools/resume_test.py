@@ -2,10 +2,12 @@
 
 resume_test.py BALLAST FOLDER [CASES]: an uninterrupted run, then CASES runs with other placements,
 each killed (SIGKILL) at a random step and resumed, perhaps elsewhere; every loss and gradient norm
-must be the uninterrupted run's. Prints the number of cases.
+must be the uninterrupted run's. Prints the number of cases. Then a run resumed with other settings, each
+of which must be named.
 """
 import json
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -57,6 +59,26 @@ def killed_run(arguments, at):
     return steps_in(lines)
 
 
+def check_differences(ballast, folder, disk):
+    """Settings that change the losses and no shape are a line each."""
+    model = dict(zip(MODEL[::2], MODEL[1::2]))
+
+    def train(*more, **changed):
+        options = model | {f"--{name.replace('_', '-')}": value for name, value in changed.items()}
+        run = subprocess.run([ballast, "train", *(word for each in options.items() for word in each),
+                              "--nvme", str(disk), "--checkpoint", str(folder / "other"), *more],
+                             capture_output=True, text=True, timeout=300)
+        if run.returncode != 0:
+            sys.exit(run.stderr[-2000:])
+        return sorted(re.findall(r"(--\S+) is .*the losses will differ", run.stderr))
+
+    train(steps="1")
+    wanted = ["--beta1", "--clip", "--heads", "--steps", "--weight-decay"]
+    said = train("--resume", steps="2", heads="4", beta1="0.8", clip="0.5", weight_decay="0.05")
+    if said != wanted:
+        sys.exit(f"resumed with other {wanted}, it names {said}")
+
+
 def main():
     ballast, folder = sys.argv[1], Path(sys.argv[2])
     cases = int(sys.argv[3]) if len(sys.argv) > 3 else 20
@@ -89,6 +111,7 @@ def main():
             if seen != references[encoding][step]:
                 sys.exit(f"{what}: step {step} is {seen}, not {references[encoding][step]}")
         shutil.rmtree(checkpoint)
+    check_differences(ballast, folder, disk)
     print(f"{cases} interrupted runs of {STEPS} steps went on bit for bit")
     shutil.rmtree(folder)
 

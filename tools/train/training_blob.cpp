@@ -9,6 +9,20 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+template <class Adam>
+json hyperparameters(const Adam& of) {
+  return {{"--beta1", of.beta1},
+          {"--beta2", of.beta2},
+          {"--epsilon", of.epsilon},
+          {"--weight-decay", of.weight_decay}};
+}
+
+json hyperparameters(const sgd_options& of) {
+  return {{"--momentum", of.momentum},
+          {"--nesterov", of.nesterov},
+          {"--weight-decay", of.weight_decay}};
+}
+
 }  // namespace
 
 std::string training_blob::text() const {
@@ -39,16 +53,23 @@ result<training_blob> training_blob::parse(const std::string& text) {
 json loss_settings(const train_settings& settings) {
   const trainer_options& of = settings.trainer;
   const learning_rate_schedule& rate = of.learning_rate;
-  return {{"--data", settings.data},
-          {"--data-seed", of.data_seed},
-          {"--steps", rate.steps},
-          {"--learning-rate", rate.peak},
-          {"--last-learning-rate", rate.last},
-          {"--warm-up", rate.warm_up},
-          {"--clip", of.clip_norm},
-          {"--micro-batches", of.batch.micro_batches},
-          {"--sequences", of.batch.sequences},
-          {"--tokens", of.batch.tokens}};
+  json all{{"--data", settings.data},
+           {"--data-seed", of.data_seed},
+           {"--steps", rate.steps},
+           {"--learning-rate", rate.peak},
+           {"--last-learning-rate", rate.last},
+           {"--warm-up", rate.warm_up},
+           {"--clip", of.clip_norm},
+           {"--micro-batches", of.batch.micro_batches},
+           {"--sequences", of.batch.sequences},
+           {"--tokens", of.batch.tokens},
+           {"--heads", of.model.heads}};
+  if (compute_type(of.model.stored) == dtype::f16) {
+    all["--loss-scale-growth"] = of.scale.growth_interval;
+  }
+  all.update(
+      std::visit([](const auto& chosen) { return hyperparameters(chosen); }, of.model.optimizer));
+  return all;
 }
 
 std::vector<std::string> differences(const json& saved, const json& now) {
