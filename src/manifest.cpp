@@ -190,7 +190,9 @@ manifest read_all(const json& from) {
   read.updates = whole(from, "updates");
   read.noise_seed = from_hexadecimal(from.at("noise_seed").get<std::string>());
   read.slice = {whole(from, "slice_elements")};
-  expect(read.slice.value > 0, "slices are of no elements");
+  expect(read.slice.value > 0 && read.slice.value % block_elements.value == 0 &&
+             read.slice.value < std::uint64_t{1} << 32,
+         "slices are not of whole blocks");
   for (const json& each : from.at("stores")) {
     read.stores.push_back(read_store(each));
   }

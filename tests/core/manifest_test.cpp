@@ -90,6 +90,20 @@ TEST(Manifest, RefusesRangesThatDoNotFit) {
   EXPECT_TRUE(refused([](manifest& m) { m.runs[0].range.begin = {~std::uint64_t{4095}}; }));
   EXPECT_TRUE(refused([](manifest& m) { m.layers[1].parameters[0].range.count = {4000}; }));
   EXPECT_TRUE(refused([](manifest& m) { m.slice = {0}; }));
+  EXPECT_TRUE(refused([](manifest& m) {
+    m.slice = {~std::uint64_t{0}};  // so many elements that the number of slices turns over
+    for (auto& each : m.runs) {
+      each.weights.digests.clear();
+      each.state.digests.clear();
+    }
+  })) << "bytes that no digest covers";
+  EXPECT_TRUE(refused([](manifest& m) {
+    m.slice = {2049};
+    for (auto& each : m.runs) {
+      each.weights.digests.resize(2);
+      each.state.digests.resize(2);
+    }
+  })) << "slices that begin inside a group of scales";
   EXPECT_FALSE(refused([](manifest&) {}));
   EXPECT_FALSE(manifest::parse("")) << "no text";
   EXPECT_FALSE(manifest::parse(example().text().substr(0, 700))) << "half of it";
