@@ -62,6 +62,7 @@ io_verdict judge(int error, std::source_location where) {
     case ELOOP:
     case ENAMETOOLONG:
     case EEXIST:
+    case EISDIR:  // a folder has the name of one of our files
     case ENOSYS:
     case EOPNOTSUPP:
     case ETXTBSY:
@@ -72,7 +73,6 @@ io_verdict judge(int error, std::source_location where) {
     case EBADF:
     case EFAULT:
     case ESPIPE:
-    case EISDIR:
     case EOVERFLOW: contract_failed("an I/O call gets valid arguments", where);
 
     default: return io_verdict::failed;  // an errno of a file system we do not know

@@ -257,6 +257,16 @@ TEST_F(kept_store_test, a_folder_forgets_unfinished_commits_and_notices_damage) 
   }
 }
 
+TEST_F(kept_store_test, a_folder_says_what_is_in_the_way) {
+  auto held = open_durable_folder(checkpoints);
+  files::create_directories(checkpoints + "/.manifest-1");
+  files::create_directories(checkpoints + "/state-1");
+  const auto committed = (*held)->commit("manifest-1", "text");
+  ASSERT_FALSE(committed);
+  EXPECT_THAT(committed.error().message, HasSubstr("EISDIR"));
+  EXPECT_EQ((*held)->remove("state-1").error().code, errc::io_failure);
+}
+
 TEST_F(kept_store_test, a_folder_is_made_where_it_is_missing) {
   EXPECT_TRUE(open_durable_folder(checkpoints + "/new"));
   EXPECT_EQ(files::status(checkpoints + "/new").permissions(), files::perms(0700));
