@@ -6,6 +6,7 @@
 #include <nvme/nvme_store.hpp>
 #include <nvme/path_shares.hpp>
 #include <nvme/queue_choice.hpp>
+#include <nvme/run_folder.hpp>
 #include <nvme/store_files.hpp>
 #include <nvme/store_link.hpp>
 
@@ -225,6 +226,28 @@ queue_opener opener_of(const store_options& options) {
   return options.open_queue ? options.open_queue : choose_queue(options.backend);
 }
 
+/// Files and loops of a new store, in each folder that has a share.
+result<std::unique_ptr<store>> build(const store_options& options, const std::vector<bytes>& shares,
+                                     std::uint64_t run) {
+  path_list paths;
+  std::string description;
+  std::uint64_t end = 0;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i] == bytes{0}) continue;
+    const std::string& directory = options.folders[i].directory;
+    auto over = make_files(options, directory, shares[i], run);
+    if (!over) return over.error();
+    auto path = nvme_path::start(loop_of(options), opener_of(options), *std::move(over), end);
+    if (!path) return path.error();
+    end = (*path)->end();
+    description +=
+        fmt::format("{}{}, {}", paths.empty() ? "" : "; ", (*path)->description(), directory);
+    paths.push_back(*std::move(path));
+  }
+  return std::unique_ptr<store>(
+      std::make_unique<nvme_store>(description, std::move(paths), run, options, false));
+}
+
 }  // namespace
 
 result<std::unique_ptr<store>> make_store(const store_options& options) {
@@ -241,23 +264,14 @@ result<std::unique_ptr<store>> make_store(const store_options& options) {
   const auto shares = shares_of(options);
   if (!shares) return shares.error();
   const std::uint64_t run = make_run_id(options.time);
-  path_list paths;
-  std::string description;
-  std::uint64_t end = 0;
-  for (std::size_t i = 0; i < shares->size(); ++i) {
-    if ((*shares)[i] == bytes{0}) continue;
-    const std::string& directory = options.folders[i].directory;
-    auto over = make_files(options, directory, (*shares)[i], run);
-    if (!over) return over.error();
-    auto path = nvme_path::start(loop_of(options), opener_of(options), *std::move(over), end);
-    if (!path) return path.error();
-    end = (*path)->end();
-    description +=
-        fmt::format("{}{}, {}", paths.empty() ? "" : "; ", (*path)->description(), directory);
-    paths.push_back(*std::move(path));
+  auto made = build(options, *shares, run);
+  if (!made && !options.checkpoints.empty()) {
+    // What there was before the failing part would fill its disk until the next start.
+    for (const store_folder& each : options.folders) {
+      (void)remove_run(run_path(each.directory, run));
+    }
   }
-  return std::unique_ptr<store>(
-      std::make_unique<nvme_store>(description, std::move(paths), run, options, false));
+  return made;
 }
 
 result<std::unique_ptr<store>> open_store(const store_options& options,

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nvme/errno_translator.hpp>
 #include <nvme/run_folder.hpp>
+#include <nvme/signal_guard.hpp>
 #include <optional>
 
 namespace ballast::nvme {
@@ -100,14 +101,19 @@ file_descriptor lock_idle(const std::string& path) {
 
 std::string spell_run(std::uint64_t run) { return fmt::format("{:016x}", run); }
 
+std::string run_path(const std::string& parent, std::uint64_t run) {
+  return (files::path(parent) / (std::string(prefix) + spell_run(run))).lexically_normal();
+}
+
 bool is_folder_of(const std::string& path, std::uint64_t run) {
   return files::path(path).filename() == std::string(prefix) + spell_run(run);
 }
 
 result<run_folder> run_folder::create(const std::string& parent, std::uint64_t run,
                                       const std::string& checkpoints) {
+  const signal_guard no_death_by_file_size;
   run_folder made;
-  made.path_ = (files::path(parent) / (std::string(prefix) + spell_run(run))).lexically_normal();
+  made.path_ = run_path(parent, run);
   if (::mkdir(made.path_.c_str(), 0700) != 0) return failed(errno, "creating", made.path_);
   made.folder_ =
       file_descriptor(::open(made.path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));

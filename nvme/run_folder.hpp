@@ -37,6 +37,9 @@ class run_folder {
   std::string path_;
 };
 
+/// Where a run's folder is.
+std::string run_path(const std::string& parent, std::uint64_t run);
+
 /// Whether a path is spelled as this run's folder.
 bool is_folder_of(const std::string& path, std::uint64_t run);
 

@@ -2,6 +2,7 @@
 // when nothing refers to them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,7 @@
 
 #include "tests/conformance/guarded_buffer.hpp"
 #include "tests/faults/fault_queue.hpp"
+#include "tests/nvme/child_process.hpp"
 #include "tests/nvme/test_folder.hpp"
 
 namespace ballast::nvme {
@@ -135,6 +137,24 @@ TEST_F(kept_store_test, adopts_nothing_outside_of_its_files) {
               errc::invalid_argument)
         << begin << " " << length;
   }
+}
+
+TEST_F(kept_store_test, leaves_nothing_where_it_could_not_be_made) {
+  store_options options = this->options();
+  options.folders = {{disk, {}, 1.0}, {disk + "-missing", {}, 1.0}};
+  EXPECT_EQ(make_store(options).error().code, errc::invalid_argument);
+  EXPECT_EQ(runs(), 0u) << "the first folder's part";
+}
+
+TEST_F(kept_store_test, is_refused_and_does_not_die_where_no_file_may_grow) {
+  const auto said = testing::in_child([&]() -> std::string {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_FSIZE, &none);
+    const auto made = make_store(options());
+    return made ? "made" : std::string(to_string(made.error().code));
+  });
+  EXPECT_EQ(said, to_string(errc::no_space));
+  EXPECT_EQ(runs(), 0u);
 }
 
 TEST_F(kept_store_test, is_collected_when_no_manifest_names_it) {
