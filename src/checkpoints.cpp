@@ -112,7 +112,7 @@ status checkpoints::look_around() {
   return {};
 }
 
-status checkpoints::save(const position& at, std::string_view blob) {
+result<bytes> checkpoints::save(const position& at, std::string_view blob) {
   if (!ours_) {
     return failure{errc::wrong_order,
                    fmt::format("{} holds a checkpoint of another run; resume it, or choose another "
@@ -120,7 +120,7 @@ status checkpoints::save(const position& at, std::string_view blob) {
                                folder_->path())};
   }
   if (!broken_) {
-    return broken_;
+    return broken_.error();
   }
   const std::uint64_t number = kept_.empty() ? 1 : kept_.back().number + 1;
   manifest made{.steps = at.steps,
@@ -145,7 +145,7 @@ status checkpoints::save(const position& at, std::string_view blob) {
   const status saved = into ? fill(made, **into) : status(into.error());
   if (!saved) {
     (void)folder_->remove(state_name);
-    return saved;
+    return saved.error();
   }
   const std::string name = name_of(manifest_prefix, number);
   if (auto committed = folder_->commit(name, relative_to(folder_->path(), made).text());
@@ -156,7 +156,7 @@ status checkpoints::save(const position& at, std::string_view blob) {
     if (undone) {
       (void)folder_->remove(state_name);
     }
-    return committed;
+    return committed.error();
   }
   if (homes_.on_disk() != nullptr) {
     homes_.stored().keep(number);
@@ -164,10 +164,10 @@ status checkpoints::save(const position& at, std::string_view blob) {
   kept_.push_back({number, std::move(made)});
   while (kept_.size() > config_.kept_checkpoints) {
     if (auto forgotten = forget_oldest(); !forgotten) {
-      return forgotten;
+      return forgotten.error();
     }
   }
-  return {};
+  return size;
 }
 
 /// Writes what lies in memory, lists everything, and makes all of it durable.

@@ -48,7 +48,11 @@ class checkpoints {
   ///
   /// Errors: wrong_order where the folder holds checkpoints that this run did not load; io_failure,
   ///         no_space. A failed save changes nothing.
-  status save(const position& at, std::string_view blob);
+  ///
+  /// Returns: bytes written into the folder, without the manifest
+  result<bytes> save(const position& at, std::string_view blob);
+  /// A commit failed and could not be undone: what it names must not be overwritten any more.
+  bool broken() const { return !broken_; }
 
   /// Whether load() has something to load; asked before anything is given up for it.
   ///

@@ -161,9 +161,9 @@ status engine::write(parameter_id which, state_part part, elements first,
   return through([&] { return sealed_->write(which, part, first, values); });
 }
 
-status engine::save(std::string_view blob) {
+result<save_report> engine::save(std::string_view blob) {
   if (auto sealed = ready(); !sealed) {
-    return sealed;
+    return sealed.error();
   }
   return sealed_->save(blob);
 }

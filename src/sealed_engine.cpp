@@ -258,18 +258,32 @@ void sealed_engine::account(step_report& report) {
   before_ = now;
 }
 
-status sealed_engine::save(std::string_view blob) {
+result<save_report> sealed_engine::save(std::string_view blob) {
   if (checkpoints_ == nullptr || layer_slots_->any_leased() || gradient_slots_->any_leased()) {
     return failure{errc::wrong_order, checkpoints_ == nullptr
                                           ? "no folder for checkpoints was configured"
                                           : "save() while weights or gradients are on lease"};
   }
+  const time_point begin = time_.now();
+  const auto written = [&] {
+    store* const disk = homes_->on_disk();
+    return disk != nullptr ? disk->write().counters().moved : bytes{};
+  };
+  const bytes before = written();
   // What the disk does not take here is lost to the next step too.
   if (auto flushed = pipeline_->flush(); !flushed) {
     remember(flushed.error());
-    return flushed;
+    return flushed.error();
   }
-  return checkpoints_->save({steps_, updates_, noise_seed_}, blob);
+  const auto saved = checkpoints_->save({steps_, updates_, noise_seed_}, blob);
+  if (!saved) {
+    // A manifest that may be there or not: going on would overwrite what it names.
+    if (checkpoints_->broken()) {
+      remember(saved.error());
+    }
+    return saved.error();
+  }
+  return save_report{*saved, written() - before, time_.now() - begin};
 }
 
 result<std::string> sealed_engine::load() {

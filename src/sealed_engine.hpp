@@ -33,7 +33,7 @@ class sealed_engine {
 
   status write(parameter_id which, state_part part, elements first, std::span<const float> values);
 
-  status save(std::string_view blob);
+  result<save_report> save(std::string_view blob);
   result<std::string> load();
   bool has_checkpoint() const { return checkpoints_ != nullptr && checkpoints_->any(); }
 

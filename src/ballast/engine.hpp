@@ -121,7 +121,7 @@ class engine {
   ///
   /// Errors: wrong_order: leases are held, no folder is configured, or it holds checkpoints of a
   ///         run that was not loaded; no_space, io_failure
-  status save(std::string_view blob);
+  result<save_report> save(std::string_view blob);
 
   /// Brings the newest checkpoint back, wherever state rests now and however it is cut; the next
   /// step is the one that followed the save, bit by bit. Also after an error that nothing else

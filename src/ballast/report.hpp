@@ -39,6 +39,13 @@ struct step_times {
   nanoseconds update{0};         ///< in step(): norm, optimizer, state I/O
 };
 
+/// What one save() wrote, and how long the caller waited for it.
+struct save_report {
+  bytes folder;  ///< into the folder of checkpoints: weights, and state that rests in memory
+  bytes nvme;    ///< cached tiles, which no step had to write
+  nanoseconds took{0};
+};
+
 struct step_report {
   std::uint64_t step = 0;     ///< calls of step() so far, skipped ones too
   std::uint64_t updates = 0;  ///< Adam's step number

@@ -81,7 +81,8 @@ status train(engine& running, const tiny_model& of, const tiny_options& options,
   for (std::uint64_t step = 0; step < options.steps; ++step) {
     if (auto done = one_step(running, of, step); !done) return done;
     if (options.save_every != 0 && (step + 1) % options.save_every == 0) {
-      outcome.saves.push_back({running.save(std::to_string(step + 1)), {}});
+      const auto saved = running.save(std::to_string(step + 1));
+      outcome.saves.push_back({saved ? status() : status(saved.error()), {}});
       if (auto read = read_all(running, of, outcome.saves.back().state); !read) return read;
     }
   }

@@ -113,6 +113,10 @@ status train_settings::resolve() {
     return failure{errc::invalid_argument, fmt::format("{} wants a folder: give --checkpoint DIR",
                                                        resume ? "--resume" : "--save-every")};
   }
+  if (!engine.checkpoint_directory && engine.kept_checkpoints != engine_config{}.kept_checkpoints) {
+    return failure{errc::invalid_argument,
+                   "--keep-checkpoints wants a folder: give --checkpoint DIR"};
+  }
   trainer.scale.initial = loss_scale.value_or(trainer.scale.initial);
   trainer.scale.growth_interval = loss_scale_growth.value_or(trainer.scale.growth_interval);
   if (auto usable = ballast::loss_scale::make(trainer.scale); !usable) {

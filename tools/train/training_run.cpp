@@ -99,9 +99,23 @@ status training_run::resume() {
   return saved->scale ? trainer_->restore_scale(*saved->scale) : status();
 }
 
-status training_run::save() {
-  return engine_->save(
-      training_blob{done_, trainer_->saved_scale(), loss_settings(settings_)}.text());
+status training_run::save(json_lines* log) {
+  const auto saved =
+      engine_->save(training_blob{done_, trainer_->saved_scale(), loss_settings(settings_)}.text());
+  if (!saved) {
+    return saved.error();
+  }
+  ++saves_;
+  saved_.folder += saved->folder;
+  saved_.nvme += saved->nvme;
+  saved_.took += saved->took;
+  if (log == nullptr) {
+    return {};
+  }
+  return log->write(
+      {{"step", done_},
+       {"save_s", std::chrono::duration<double>(saved->took).count()},
+       {"saved_bytes", {{"folder", saved->folder.value}, {"nvme", saved->nvme.value}}}});
 }
 
 status training_run::train(json_lines* log) {
@@ -125,7 +139,7 @@ status training_run::train(json_lines* log) {
     const bool last = record->step == steps;
     if (settings_.engine.checkpoint_directory &&
         (last || (settings_.save_every > 0 && record->step % settings_.save_every == 0))) {
-      if (auto saved = save(); !saved) {
+      if (auto saved = save(log); !saved) {
         return saved;
       }
     }
@@ -196,15 +210,23 @@ void training_run::print_summary() const {
 
 /// How much of its NVMe's tiles a step found in memory, and what the writes mean for the disk.
 void training_run::print_disk() const {
+  if (saves_ > 0) {
+    const double seconds = std::chrono::duration<double>(saved_.took).count();
+    fmt::print("saves: {} in {:.2f} s beside the steps, {} into {}, {} of cached state to NVMe\n",
+               saves_, seconds, rounded_size(saved_.folder), *settings_.engine.checkpoint_directory,
+               rounded_size(saved_.nvme));
+  }
   const std::uint32_t on_disk = plan_.tiles[static_cast<std::size_t>(place::nvme)];
   if (on_disk == 0) {
     return;
   }
   fmt::print("cache: {} of {} tiles on NVMe found in host memory (planned {})\n", cached_tiles_,
              on_disk, plan_.cached_tiles);
-  const double a_day = static_cast<double>(written_.value) / train_seconds_ * 86400;
+  const bytes written = written_ + saved_.nvme;
+  const double seconds = train_seconds_ + std::chrono::duration<double>(saved_.took).count();
+  const double a_day = static_cast<double>(written.value) / seconds * 86400;
   fmt::print("wear: {} written to NVMe, {} a step; at this pace {:.2f} TB a day\n",
-             rounded_size(written_), rounded_size(moved_[hop::write]), a_day / 1e12);
+             rounded_size(written), rounded_size(moved_[hop::write]), a_day / 1e12);
 }
 
 status training_run::print_sample() {

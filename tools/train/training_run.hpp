@@ -34,7 +34,7 @@ class training_run {
 
   status seal();
   status resume();
-  status save();
+  status save(json_lines* log);
   result<step_record> one_step(std::uint64_t index);
   status evaluate(std::uint64_t step, json_lines* log, progress& bar);
   void print_summary() const;
@@ -60,6 +60,8 @@ class training_run {
   traffic moved_;                        ///< of the last step
   std::uint32_t cached_tiles_ = 0;       ///< of the last step
   bytes written_;                        ///< to NVMe, by all steps
+  std::uint64_t saves_ = 0;
+  save_report saved_;  ///< by all saves
 };
 
 }  // namespace ballast::tools
