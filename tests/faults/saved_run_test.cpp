@@ -69,7 +69,7 @@ struct saved_run : tiny_rig {
 TEST_F(saved_run, loses_nothing_that_was_saved_when_the_power_is_cut) {
   std::size_t lost = 0;
   for (std::uint64_t steps = 1; steps <= 20; ++steps) {
-    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    for (std::uint64_t seed = 0; seed < 2; ++seed) {
       SCOPED_TRACE("after step " + std::to_string(steps) + ", seed " + std::to_string(seed));
       fault_script script;
       const auto both = run_and_resume("power cut", script, steps, seed);
@@ -80,7 +80,7 @@ TEST_F(saved_run, loses_nothing_that_was_saved_when_the_power_is_cut) {
       lost += both.lost;
     }
   }
-  std::printf("60 power cuts, %zu sectors lost\n", lost);
+  std::printf("40 power cuts, %zu sectors lost\n", lost);
   EXPECT_GT(lost, 1000u) << "the cuts cut something";
 }
 
@@ -145,7 +145,7 @@ TEST_F(saved_run, what_goes_wrong_with_a_saves_own_bytes_costs_that_save_alone) 
   const std::size_t writes = script.seen(nvme::io_op::write);
   int failed = 0;
   int cases = 0;
-  for (std::size_t n = 0; n < writes; n += 3, ++cases) {
+  for (std::size_t n = 0; n < writes; n += 5, ++cases) {
     SCOPED_TRACE("write " + std::to_string(n));
     fault_script failing;
     failing.plan(nvme::io_op::write, n, error(n % 2 == 0 ? EIO : ENOSPC));
@@ -158,7 +158,7 @@ TEST_F(saved_run, what_goes_wrong_with_a_saves_own_bytes_costs_that_save_alone) 
     expect_loads_newest(both);
   }
   std::printf("%d failed writes, %d of them of a save\n", cases, failed);
-  EXPECT_GT(failed, 3);
+  EXPECT_GT(failed, 2);
 }
 
 }  // namespace
