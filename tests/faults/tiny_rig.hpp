@@ -20,7 +20,7 @@ class tiny_rig : public ::testing::Test {
     disk_.emplace(how);
     time_.emplace();
     notes_.emplace();
-    return {.folder = folder_.path(),
+    return {.folders = {folder_.path()},
             .second = second,
             .open = faulty(script, *disk_),
             .time = *time_,

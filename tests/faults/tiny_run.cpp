@@ -90,7 +90,9 @@ status train(engine& running, const tiny_model& of, const tiny_options& options,
 }
 
 engine_config config_of(const tiny_options& options) {
-  return {.nvme = {{options.folder}},
+  std::vector<nvme_folder> folders;
+  for (const std::string& each : options.folders) folders.push_back({each});
+  return {.nvme = std::move(folders),
           .checkpoint_directory = options.checkpoints,
           .placement = forced_placement{0, 0},
           .tile_elements = block_elements,

@@ -12,10 +12,10 @@
 namespace ballast::faults {
 
 struct tiny_options {
-  std::string folder;       ///< for the store's segments
-  encoding second;          ///< of the second layer
-  nvme::queue_opener open;  ///< of all stores
-  const clock& time;        ///< of engine and stores
+  std::vector<std::string> folders;  ///< for the store's segments, equally fast
+  encoding second;                   ///< of the second layer
+  nvme::queue_opener open;           ///< of all stores
+  const clock& time;                 ///< of engine and stores
   nvme::note_sink notes = {};
   std::uint64_t steps = 20;
   std::optional<std::string> checkpoints = {};  ///< folder for them
