@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
@@ -31,7 +32,13 @@ int main(int count, char** words) {
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     const std::vector<std::string> arguments(words + 1, words + count);
-    return static_cast<int>(dispatch("ballast", "command", subcommands, arguments));
+    const exit_code outcome = dispatch("ballast", "command", subcommands, arguments);
+    const bool said = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+    if (!said && outcome == exit_code::done) {
+      fmt::print(stderr, "ballast: what was printed could not be written to standard output\n");
+      return static_cast<int>(exit_code::failed);
+    }
+    return static_cast<int>(outcome);
   } catch (const std::bad_alloc&) {
     fmt::print(stderr,
                "ballast: this machine has not the memory for that; make the model smaller\n");

@@ -178,6 +178,16 @@ class Disk(Sick):
         self.assert_one_line(done.stderr, "disk/log.*No space left")
 
 
+    def test_a_full_one_under_standard_output(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([BALLAST, "train", *SMALL, "--steps", "2"], cwd=self.folder,
+                                  stdout=full, stderr=subprocess.PIPE, text=True, timeout=250,
+                                  check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(self.complaints(done.stderr),
+                         ["ballast: what was printed could not be written to standard output"])
+
+
 class Limit(Sick):
     def limited(self, limit, *arguments):
         return run(*arguments, folder=self.folder, preexec_fn=limit)
