@@ -277,7 +277,9 @@ nvme::queue_opener faulty(fault_script& script, sim_disk& disk) {
         if (!opened) return opened;
         return std::unique_ptr<nvme::io_queue>(std::make_unique<fault_queue>(
             script, std::move(opened).value(), setup,
-            [&disk](std::uint32_t file) { disk.forget_unsynced(file); }));
+            [&disk, files = disk.attach(setup.files)](std::uint32_t file) {
+              disk.forget_unsynced(files[file]);
+            }));
       };
 }
 

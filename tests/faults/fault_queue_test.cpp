@@ -1,14 +1,17 @@
 // Each fault does what its name says to the request it was planned for, and to no other.
 #include "tests/faults/fault_queue.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cerrno>
+#include <nvme/file_descriptor.hpp>
 #include <thread>
 
 #include "tests/conformance/guarded_buffer.hpp"
+#include "tests/nvme/test_folder.hpp"
 
 namespace ballast::faults {
 namespace {
@@ -238,6 +241,26 @@ TEST_F(fault_queue_test, a_sync_that_failed_once_has_lost_what_it_should_have_ke
   disk.power_cut(1);
   const auto all = disk.content(0);
   EXPECT_TRUE(std::ranges::all_of(all, [](std::byte b) { return b == std::byte{}; }));
+}
+
+TEST_F(fault_queue_test, a_failed_sync_costs_its_own_file_alone) {
+  // The disk knows two other files already: the queue's first is the disk's third.
+  const nvme::testing::test_folder folder;
+  const nvme::file_descriptor file(::open(folder.path().c_str(), O_RDWR | O_TMPFILE, 0600));
+  ASSERT_EQ(::posix_fallocate(file.get(), 0, unit), 0);
+  disk.attach(std::array{-1, -1});
+  fill_pattern(memory, 5);
+  disk.perform({io_op::write, 0, 0, memory, 0});
+  script.plan(io_op::sync, 0, failed_sync());
+  queue =
+      faulty(script, disk)({.files = std::array{file.get()}, .registered = {}, .depth = 8}).value();
+  EXPECT_EQ(write(0, 9), all_of_it);
+  EXPECT_EQ(move(io_op::sync, 0), -EIO);
+  EXPECT_EQ(move(io_op::sync, 0), 0);
+  disk.perform({io_op::sync, 0, 0, {}, 0});
+  disk.power_cut(1);
+  EXPECT_EQ(wrong(0, 5), 0u);
+  EXPECT_GT(wrong_bytes(disk.content(2), 9), unit / 2);
 }
 
 TEST_F(fault_queue_test, draws_the_same_from_the_same_seed) {
