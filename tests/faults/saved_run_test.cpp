@@ -28,12 +28,13 @@ struct saved_run : tiny_rig {
   };
 
   two_lives run_and_resume(const std::string& name, fault_script& script, std::uint64_t steps,
-                           std::uint64_t seed, bool expects_hang = false) {
+                           std::uint64_t seed, bool expects_hang = false, bool save_again = false) {
     clear();
     auto with = prepare(encoding::int8, script);
     with.steps = steps;
     with.checkpoints = folder_.path() + "/checkpoints";
     with.save_every = save_every;
+    with.save_again = save_again;
     two_lives both;
     both.before = watched(name, script, expects_hang, [&] { return run_tiny(with); });
     both.lost = disk_->power_cut(seed);
@@ -49,9 +50,9 @@ struct saved_run : tiny_rig {
       fault_script nothing_planned;
       calm_ = run_and_resume("calm", nothing_planned, 20, 0).before;
     }
-    std::optional<std::size_t> newest;
-    for (std::size_t i = 0; i < both.before.saves.size(); ++i) {
-      if (both.before.saves[i].outcome) newest = i;
+    std::optional<std::uint64_t> newest;
+    for (const tiny_save& each : both.before.saves) {
+      if (each.outcome) newest = each.step;
     }
     if (!newest) {
       ASSERT_TRUE(both.after.problem);
@@ -59,7 +60,8 @@ struct saved_run : tiny_rig {
       return;
     }
     ASSERT_FALSE(both.after.problem) << both.after.problem->message;
-    EXPECT_TRUE(both.after.state == calm_.saves.at(*newest).state) << "a silent difference";
+    EXPECT_TRUE(both.after.state == calm_.saves.at(*newest / save_every - 1).state)
+        << "a silent difference";
   }
 
  private:
@@ -121,6 +123,21 @@ TEST_F(saved_run, a_failed_sync_is_a_failed_save_and_nothing_else) {
     EXPECT_EQ(failed.outcome.error().code, errc::io_failure);
     EXPECT_EQ(failed.outcome.error().message.rfind("sync of " + folder_.path(), 0), 0u)
         << failed.outcome.error().message;
+    expect_loads_newest(both);
+  }
+}
+
+TEST_F(saved_run, no_second_save_succeeds_where_a_sync_has_lost_the_bytes) {
+  for (std::size_t n = 0; n < 8; ++n) {
+    SCOPED_TRACE("sync " + std::to_string(n));
+    fault_script failing;
+    failing.plan(nvme::io_op::sync, n, failed_sync());
+    const auto both = run_and_resume("failed sync", failing, 20, n, false, true);
+    ASSERT_FALSE(both.before.problem) << both.before.problem->message;
+    ASSERT_GT(both.before.saves.size(), n / 2 + 1);
+    EXPECT_FALSE(both.before.saves[n / 2].outcome);
+    // The file of a save is written anew; what lies in the segments is not.
+    EXPECT_EQ(both.before.saves[n / 2 + 1].outcome.has_value(), n % 2 == 0);
     expect_loads_newest(both);
   }
 }

@@ -80,11 +80,13 @@ status train(engine& running, const tiny_model& of, const tiny_options& options,
              tiny_outcome& outcome) {
   for (std::uint64_t step = 0; step < options.steps; ++step) {
     if (auto done = one_step(running, of, step); !done) return done;
-    if (options.save_every != 0 && (step + 1) % options.save_every == 0) {
+    if (options.save_every == 0 || (step + 1) % options.save_every != 0) continue;
+    for (int left = options.save_again ? 2 : 1; left > 0; --left) {
       const auto saved = running.save(std::to_string(step + 1));
-      outcome.saves.push_back({saved ? status() : status(saved.error()), {}});
-      if (auto read = read_all(running, of, outcome.saves.back().state); !read) return read;
+      outcome.saves.push_back({step + 1, saved ? status() : status(saved.error()), {}});
+      if (outcome.saves.back().outcome) left = 0;
     }
+    if (auto read = read_all(running, of, outcome.saves.back().state); !read) return read;
   }
   return read_all(running, of, outcome.state);
 }

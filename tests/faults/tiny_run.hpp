@@ -20,10 +20,12 @@ struct tiny_options {
   std::uint64_t steps = 20;
   std::optional<std::string> checkpoints = {};  ///< folder for them
   std::uint64_t save_every = 0;                 ///< steps; 0: never
+  bool save_again = false;                      ///< at once, where a save failed
 };
 
 /// A save() and the bits of all state right after it.
 struct tiny_save {
+  std::uint64_t step;
   status outcome;
   std::vector<std::uint32_t> state;
 };
