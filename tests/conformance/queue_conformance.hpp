@@ -129,8 +129,10 @@ TEST_P(queue_conformance, serves_as_many_as_it_is_deep_each_once) {
 }
 
 TEST_P(queue_conformance, keeps_what_does_not_fit_into_the_answer) {
-  guarded_buffer memory(unit);
-  for (std::uint64_t i = 0; i < depth; ++i) submit(io_op::read, 0, 0, memory.span(), i);
+  std::vector<guarded_buffer> buffers;
+  for (std::uint64_t i = 0; i < depth; ++i) {
+    submit(io_op::read, 0, 0, buffers.emplace_back(unit).span(), i);
+  }
   EXPECT_EQ(reap(depth, 3).size(), depth);
 }
 
