@@ -16,7 +16,6 @@ using namespace std::chrono_literals;
 constexpr unsigned stall_limit = 16;          // attempts without progress before it is an error
 constexpr nanoseconds look_interval = 100ms;  // between looks at ages
 constexpr nanoseconds idle_patience = 1h;     // a wake-up ends it
-constexpr bytes request_ceiling{1u << 30};    // requests stay below it: lengths are 32-bit inside
 constexpr std::size_t direct_list = 0;
 constexpr std::size_t staged_list = 1;
 
@@ -62,10 +61,15 @@ result<std::unique_ptr<io_loop>> io_loop::start(const loop_options& options, seg
 }
 
 io_loop::io_loop(const loop_options& options, segment_map map, staging stage)
-    : options_(options), map_(std::move(map)), stage_(std::move(stage)), pieces_(options.depth) {
-  for (std::uint32_t slot = options.depth; slot-- > 0;) free_slots_.push_back(slot);
-  batch_.reserve(options.depth);
-  retries_.reserve(options.depth);
+    : options_(options),
+      map_(std::move(map)),
+      stage_(std::move(stage)),
+      pieces_(options.depth + options.staging_count) {
+  for (auto slot = static_cast<std::uint32_t>(pieces_.size()); slot-- > 0;) {
+    free_slots_.push_back(slot);
+  }
+  batch_.reserve(pieces_.size());
+  retries_.reserve(pieces_.size());
 }
 
 io_loop::~io_loop() {
@@ -101,10 +105,11 @@ void io_loop::run(const queue_opener& open, std::promise<status> opened) {
   }
   queue_ = std::move(queue).value();
   wakeable_ = queue_.get();
-  description_ = queue_->description();
+  description_ = fmt::format("{}, {} x {} KiB", queue_->description(), options_.depth,
+                             options_.request_limit.value >> 10);
   opened.set_value({});
 
-  std::vector<io_completion> done(options_.depth);
+  std::vector<io_completion> done(pieces_.size());
   while (take_incoming()) {
     resubmit_due();
     fill();
@@ -121,7 +126,8 @@ result<std::unique_ptr<io_queue>> io_loop::open_queue(const queue_opener& open) 
   for (const auto& file : map_.files) files.push_back(file.descriptor);
   std::vector<std::span<std::byte>> regions{stage_.memory()};
   if (!options_.arena.empty()) regions.push_back(options_.arena);
-  return open({.files = files, .registered = regions, .depth = options_.depth});
+  return open(
+      {.files = files, .registered = regions, .depth = static_cast<std::uint32_t>(pieces_.size())});
 }
 
 /// Returns: false when the loop may end
@@ -145,9 +151,17 @@ void io_loop::accept(std::shared_ptr<io_transfer> added) {
     retire_if_over(std::move(added));
     return;
   }
-  added->staged = !io_piece::direct(*added, map_.alignment);
+  added->staged = !io_piece::direct(*added, map_.alignment) || !in_arena(added->rest());
   auto& lists = pending_[static_cast<std::size_t>(added->urgency())];
   lists[added->staged ? staged_list : direct_list].push(std::move(added));
+}
+
+/// Whether `memory` is what transfers are meant to use, or there is nothing of the kind.
+bool io_loop::in_arena(std::span<const std::byte> memory) const {
+  const auto& arena = options_.arena;
+  if (arena.empty() || memory.empty()) return true;
+  return memory.data() >= arena.data() &&
+         memory.data() + memory.size() <= arena.data() + arena.size();
 }
 
 std::optional<failure> io_loop::refusal(const io_transfer& asked) const {
@@ -179,10 +193,10 @@ void io_loop::fill() {
 transfer_list* io_loop::next_ready() {
   for (std::size_t urgency = 0; urgency < pending_.size(); ++urgency) {
     const bool demand = urgency == static_cast<std::size_t>(priority::demand);
-    if (free_slots_.size() <= (demand ? 0 : options_.demand_reserve)) return nullptr;
     auto& lists = pending_[urgency];
     // What needs no staging first: it costs this thread nothing.
-    if (!lists[direct_list].empty()) return &lists[direct_list];
+    const std::size_t kept = demand ? 0 : options_.demand_reserve;
+    if (!lists[direct_list].empty() && direct_ + kept < options_.depth) return &lists[direct_list];
     if (!lists[staged_list].empty() && stage_.available() > (demand ? 0u : 1u)) {
       return &lists[staged_list];
     }
@@ -199,6 +213,7 @@ void io_loop::launch(transfer_list& from, std::vector<io_request>& batch) {
   piece = io_piece(from.shared_front(), map_, options_.request_limit.value,
                    staged ? stage_.take() : std::span<std::byte>{});
   if (piece.owner().all_carved()) from.pop();
+  if (!staged) ++direct_;
   if (staged && piece.owner().op() == io_op::write) {
     // Copying took a while: let it travel while the next one is copied.
     const io_request request = piece.request(slot);
@@ -261,8 +276,15 @@ void io_loop::settle(const io_completion& done) {
     queue_->submit({&request, 1});
     return;
   }
-  if (!piece.owner().failed()) piece.copy_out();
+  if (piece.stage().empty() || piece.owner().op() != io_op::read || piece.owner().failed()) {
+    retire(slot);
+    return;
+  }
+  piece.copy_out();
   retire(slot);
+  // Copying took a while: let the next one travel while others that came are copied.
+  drop_failed();
+  fill();
 }
 
 void io_loop::settle_error(std::uint32_t slot, int error) {
@@ -303,7 +325,11 @@ void io_loop::stalled(std::uint32_t slot, int error) {
 
 void io_loop::retire(std::uint32_t slot) {
   auto& piece = pieces_[slot];
-  if (!piece.stage().empty()) stage_.give(piece.stage());
+  if (piece.stage().empty()) {
+    --direct_;
+  } else {
+    stage_.give(piece.stage());
+  }
   auto whole = piece.release();
   free_slots_.push_back(slot);
   whole->piece_done();

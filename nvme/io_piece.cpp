@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <ballast/rounding.hpp>
 #include <nvme/io_piece.hpp>
+#include <nvme/streaming_copy.hpp>
 
 namespace ballast::nvme {
 
@@ -30,7 +31,7 @@ io_piece::io_piece(std::shared_ptr<io_transfer> owner, const segment_map& map, s
   } else {
     target_ = rest.first(size);
     memory_ = stage.first(round_up(bytes{lead_ + size}, sector).value);
-    if (owner_->op() == io_op::write) std::copy(target_.begin(), target_.end(), memory_.begin());
+    if (owner_->op() == io_op::write) streaming_copy(target_, memory_.first(size));
   }
   owner_->carve(size);
 }
@@ -46,10 +47,6 @@ bool io_piece::advance(std::size_t moved, bytes sector) {
   return std::exchange(done_, kept) != kept;
 }
 
-void io_piece::copy_out() const {
-  if (stage_.empty() || owner_->op() != io_op::read) return;
-  std::copy_n(memory_.begin() + static_cast<std::ptrdiff_t>(lead_), target_.size(),
-              target_.begin());
-}
+void io_piece::copy_out() const { streaming_copy(memory_.subspan(lead_, target_.size()), target_); }
 
 }  // namespace ballast::nvme

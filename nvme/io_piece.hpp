@@ -30,7 +30,7 @@ class io_piece {
   bool advance(std::size_t moved, bytes sector);
   bool complete() const { return done_ == memory_.size(); }
 
-  /// After a read through a stage: gives the caller its bytes.
+  /// After a read through a stage, and only then: gives the caller its bytes.
   void copy_out() const;
 
   io_transfer& owner() const { return *owner_; }

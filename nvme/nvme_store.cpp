@@ -14,6 +14,9 @@ namespace ballast::nvme {
 
 namespace {
 
+constexpr std::uint32_t demand_reserve_limit = 2;
+constexpr std::uint32_t depth_ceiling = 1024;
+
 /// Names this run in every digest; from the clock where the kernel gives no random bytes.
 std::uint64_t make_run_id(const clock& time) {
   std::uint64_t run = 0;
@@ -214,10 +217,16 @@ result<std::vector<bytes>> shares_of(const store_options& options) {
   return share_out(options.size, options.largest_extent, options.folders, bandwidths);
 }
 
+/// The last of the slots that demand has for itself: of a shallow queue fewer.
+std::uint32_t reserve_of(std::uint32_t depth) { return std::min(depth / 4, demand_reserve_limit); }
+
 loop_options loop_of(const store_options& options) {
   return {.time = options.time,
           .deadline = options.deadline,
           .on_note = options.on_note,
+          .depth = options.depth,
+          .demand_reserve = reserve_of(options.depth),
+          .request_limit = options.request,
           .staging_count = options.staging_buffers,
           .arena = options.arena};
 }
@@ -248,6 +257,22 @@ result<std::unique_ptr<store>> build(const store_options& options, const std::ve
       std::make_unique<nvme_store>(description, std::move(paths), run, options, false));
 }
 
+status check_requests(const store_options& options) {
+  const std::uint64_t unit = io_alignment{}.extent.value;
+  const std::uint64_t size = options.request.value;
+  if (size == 0 || size % unit != 0 || size >= request_ceiling.value) {
+    return failure{errc::invalid_argument,
+                   fmt::format("requests of {} bytes: --io-request is a multiple of {} below 1 GiB",
+                               size, unit)};
+  }
+  if (options.depth == 0 || options.depth > depth_ceiling) {
+    return failure{
+        errc::invalid_argument,
+        fmt::format("{} requests under way: --io-depth is 1 to {}", options.depth, depth_ceiling)};
+  }
+  return {};
+}
+
 }  // namespace
 
 result<std::unique_ptr<store>> make_store(const store_options& options) {
@@ -261,6 +286,7 @@ result<std::unique_ptr<store>> make_store(const store_options& options) {
   if (options.folders.empty()) {
     return failure{errc::invalid_argument, "an NVMe store without a folder"};
   }
+  if (auto asked = check_requests(options); !asked) return asked.error();
   const auto shares = shares_of(options);
   if (!shares) return shares.error();
   const std::uint64_t run = make_run_id(options.time);
@@ -276,6 +302,7 @@ result<std::unique_ptr<store>> make_store(const store_options& options) {
 
 result<std::unique_ptr<store>> open_store(const store_options& options,
                                           const store_record& record) {
+  if (auto asked = check_requests(options); !asked) return asked.error();
   path_list paths;
   std::uint64_t end = 0;
   for (const stored_files& each : record.files) {

@@ -33,17 +33,20 @@ struct store_options {
   std::uint32_t slices = 0;  ///< of all extents together
   const clock& time;         ///< outlives the store
   io_backend backend = io_backend::automatic;
+  bytes request{4u << 20};   ///< longest request; a multiple of 4096 below 1 GiB
+  std::uint32_t depth = 16;  ///< requests under way, at least 1
   nanoseconds deadline = std::chrono::seconds(30);  ///< an I/O older than this is reported
   note_sink on_note = {};                           ///< of late I/O; empty: stderr
-  std::uint32_t staging_buffers = 8;  ///< of 1 MiB, for memory that cannot be moved directly
-  std::span<std::byte> arena = {};    ///< memory most transfers use, registered where possible
+  std::uint32_t staging_buffers = 16;           ///< of 1 MiB, for memory that is not moved as it is
+  std::span<std::byte> arena = {};              ///< as loop_options'
   bytes segment_limit{std::uint64_t{1} << 40};  ///< longest file; a multiple of 4096
   queue_opener open_queue = {};                 ///< instead of `backend`'s: faults, simulations
 };
 
 /// Opens a store, its space reserved.
 ///
-/// Errors: invalid_argument: a folder is missing, a link, none, or the size is zero;
+/// Errors: invalid_argument: a folder is missing, a link, none, the size is zero, or requests
+///         cannot be so long or so many;
 ///         no_space: a folder's file system is smaller than its share, or what may be used of all
 ///         of them than the size; io_failure;
 ///         unsupported: the backend asked for is refused here

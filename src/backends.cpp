@@ -96,6 +96,8 @@ class machine_backends final : public backends {
             .size = {},
             .time = clock_,
             .backend = config.io,
+            .request = config.io_request,
+            .depth = config.io_depth,
             .deadline = std::chrono::seconds(config.io_deadline_seconds),
             .staging_buffers = 1};  // the engine's own transfers need none
   }

@@ -8,6 +8,8 @@
 namespace ballast::tools {
 namespace {
 
+using namespace literals;
+
 /// "--nvme DIR[:SIZE]", once for each folder.
 option nvme_option(engine_config& config) {
   option nvme;
@@ -89,6 +91,30 @@ option placement_option(engine_config& config) {
   return placement;
 }
 
+/// "--io-request SIZE": refused here already, whether or not anything will rest on a disk.
+option request_option(engine_config& config) {
+  option request;
+  request.name = "io-request";
+  request.kind = option_kind::amount;
+  request.value = "SIZE";
+  request.preset = size_text(config.io_request);
+  request.help = "longest request to a disk, a multiple of 4096 below 1 GiB";
+  request.set = [&config](const std::vector<std::string>& given) -> status {
+    const auto size = parse_size(given.back());
+    if (!size) {
+      return size.error();
+    }
+    if (size->value == 0 || size->value % 4096 != 0 || *size >= 1_GiB) {
+      return failure{errc::invalid_argument,
+                     fmt::format("{} bytes is no multiple of 4096 below 1 GiB", size->value)};
+    }
+    config.io_request = *size;
+    return {};
+  };
+  request.show = [&config] { return nlohmann::ordered_json(config.io_request.value); };
+  return request;
+}
+
 }  // namespace
 
 void add_engine_options(option_set& options, engine_config& config) {
@@ -120,6 +146,8 @@ void add_engine_options(option_set& options, engine_config& config) {
       "io", config.io,
       {{"auto", io_backend::automatic}, {"uring", io_backend::uring}, {"posix", io_backend::posix}},
       "what moves bytes to and from disk");
+  options.add(request_option(config));
+  options.whole("io-depth", config.io_depth, {1, 1024}, "requests to a disk under way");
   options.choice<device_kind>(
       "device", config.device,
       {{"auto", device_kind::automatic}, {"host", device_kind::host}, {"cuda", device_kind::cuda}},

@@ -1,4 +1,5 @@
 // The loop against a disk that misbehaves on request: nothing is lost, nothing is silent.
+// Length: one fixture; every judgement of the loop is a few lines on it.
 #include <atomic>
 #include <cerrno>
 #include <nvme/io_loop.hpp>
@@ -90,6 +91,32 @@ TEST_F(io_loop_test, cuts_and_joins) {
 }
 
 TEST_F(io_loop_test, stages_unaligned_memory) { expect_round_trip(3 * mib.value, 3); }
+
+TEST_F(io_loop_test, stages_what_lies_outside_of_the_arena) {
+  guarded_buffer arena(mib.value);
+  guarded_buffer other(mib.value);
+  auto chosen = options();
+  chosen.arena = arena.span();
+  start(chosen);
+  const auto moved_as_it_is = [&](std::span<std::byte> memory) {
+    const std::size_t before = script->seen();
+    fill_pattern(memory, 5);
+    EXPECT_TRUE(move(io_op::write, 0, memory).has_value());
+    std::fill(memory.begin(), memory.end(), ballast::testing::poison);
+    EXPECT_TRUE(move(io_op::read, 0, memory).has_value());
+    EXPECT_EQ(wrong_bytes(memory, 5), 0u);
+    const auto asked = script->requests();
+    return std::all_of(asked.begin() + static_cast<std::ptrdiff_t>(before), asked.end(),
+                       [&](const io_request& request) {
+                         return request.memory.data() >= memory.data() &&
+                                request.memory.data() < memory.data() + memory.size();
+                       });
+  };
+  EXPECT_TRUE(moved_as_it_is(arena.span()));
+  EXPECT_TRUE(moved_as_it_is(arena.span().last(4096)));
+  EXPECT_FALSE(moved_as_it_is(other.span()));
+  EXPECT_TRUE(move(io_op::sync, 0, {}).has_value());
+}
 
 TEST_F(io_loop_test, continues_short_transfers_anywhere) {
   for (const std::size_t moved : {1u, 511u, 512u, 513u, 4095u, 65535u}) {

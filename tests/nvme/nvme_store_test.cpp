@@ -3,8 +3,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <nvme/nvme_store.hpp>
+#include <nvme/queue_choice.hpp>
 
 #include "tests/conformance/guarded_buffer.hpp"
+#include "tests/faults/fault_queue.hpp"
 #include "tests/nvme/child_process.hpp"
 #include "tests/nvme/test_folder.hpp"
 
@@ -46,6 +48,37 @@ TEST(nvme_store, refuses_nonsense_with_a_line) {
       {.folders = {{folder.path()}}, .size = bytes{std::uint64_t{1} << 42}, .time = now});
   ASSERT_FALSE(large.has_value());
   EXPECT_EQ(large.error().code, errc::no_space);
+}
+
+TEST(nvme_store, asks_the_disk_as_it_was_told) {
+  const test_folder folder;
+  faults::fault_script script;
+  std::uint32_t depth = 0;
+  const auto opened =
+      make_store({.folders = {{folder.path()}},
+                  .size = mib * 4,
+                  .time = now,
+                  .request = {65536},
+                  .depth = 3,
+                  .staging_buffers = 1,
+                  .open_queue = [&](const queue_setup& setup) {
+                    depth = setup.depth;
+                    return faults::faulty(script, choose_queue(io_backend::posix))(setup);
+                  }});
+  ASSERT_TRUE(opened.has_value()) << opened.error().message;
+  EXPECT_NE((*opened)->description().find("3 x 64 KiB"), std::string::npos);
+  ballast::testing::guarded_buffer memory(mib.value);
+  ASSERT_TRUE((*opened)->write().submit({{0}, memory.span()}).wait().has_value());
+  EXPECT_EQ(depth, 4u) << "and one from the staging buffer";
+  EXPECT_EQ(script.seen(), 16u);
+  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{4095}, std::uint64_t{1} << 30}) {
+    const auto refused =
+        make_store({.folders = {{folder.path()}}, .size = mib, .time = now, .request = {size}});
+    EXPECT_EQ(refused.error().code, errc::invalid_argument);
+  }
+  const auto none =
+      make_store({.folders = {{folder.path()}}, .size = mib, .time = now, .depth = 0});
+  EXPECT_EQ(none.error().code, errc::invalid_argument);
 }
 
 TEST(nvme_store, leaks_no_descriptor) {

@@ -2,6 +2,7 @@
 
 #include "tools/bench/adam_bench.hpp"
 #include "tools/bench/memory_bench.hpp"
+#include "tools/bench/nvme_bench.hpp"
 #include "tools/command/subcommand.hpp"
 
 namespace ballast::tools {
@@ -10,6 +11,8 @@ namespace {
 constexpr subcommand questions[] = {
     {"adam", "how far is the fused update from the memory traffic of the same bytes?", bench_adam},
     {"memory", "how fast is memory, read, written, copied and added?", bench_memory},
+    {"nvme", "how far is the store from the disk's own speed, and how should it be asked?",
+     bench_nvme},
 };
 
 }  // namespace

@@ -26,14 +26,14 @@ struct given_option {
   std::vector<std::string> texts;
 };
 
-/// By name; the command line is collected first and is not overwritten by the config.
+/// By name; the command line is collected first and is not overwritten by a config.
 using given_options = std::map<std::string, given_option>;
 
 /// The command line, taken apart.
 struct command_line {
   given_options given;
   std::vector<std::string> words;
-  std::optional<std::string> config;
+  std::vector<std::string> configs;
   std::optional<std::string> help;  ///< the text to print
 };
 
@@ -105,7 +105,11 @@ class line_reader {
       }
       value = next();
     }
-    return named != nullptr ? keep(*named, std::move(*value)) : keep_config(std::move(*value));
+    if (named == nullptr) {
+      line_.configs.push_back(std::move(*value));
+      return {};
+    }
+    return keep(*named, std::move(*value));
   }
 
   status keep(const option& named, std::string value) {
@@ -116,14 +120,6 @@ class line_reader {
     slot.which = &named;
     slot.where = "--" + named.name;
     slot.texts.push_back(std::move(value));
-    return {};
-  }
-
-  status keep_config(std::string file) {
-    if (line_.config) {
-      return usage_error("--config is given twice");
-    }
-    line_.config = std::move(file);
     return {};
   }
 
@@ -243,8 +239,9 @@ result<parsed_options> parse_options(const option_set& known,
   if (line->help) {
     return parsed_options{.help = std::move(line->help), .echoes = {}};
   }
-  if (line->config) {
-    if (const status added = add_config(known, *line->config, line->given); !added) {
+  // What stands there already stays: the last one goes first.
+  for (auto config = line->configs.rbegin(); config != line->configs.rend(); ++config) {
+    if (const status added = add_config(known, *config, line->given); !added) {
       return added.error();
     }
   }

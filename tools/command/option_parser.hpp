@@ -1,5 +1,6 @@
-// Sets an option_set's variables from a command line and the JSON config it may name. What stands
-// on the command line wins over the config, wherever --config stands.
+// Sets an option_set's variables from a command line and the JSON configs it may name. What stands
+// on the command line wins over a config, wherever --config stands, and a later config over an
+// earlier one.
 #pragma once
 
 #include <optional>

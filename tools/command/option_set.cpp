@@ -261,7 +261,9 @@ std::string option_set::help() const {
     }
   }
   text += "\nGeneral:\n";
-  line("--config FILE", "reads any of these options from one JSON object, by name", "");
+  line("--config FILE",
+       "reads any of these options from one JSON object, by name (may be repeated: the last wins)",
+       "");
   line("--help", "prints this and stops", "");
   text +=
       "\nSizes take B, KiB, MiB, GiB, TiB (2^10) and KB, MB, GB, TB (10^3); bare K, M, G, T are "

@@ -4,8 +4,10 @@ usage: bench_test.py BALLAST [unittest arguments]
 Needs only the standard library. Nothing asserts a time or a rate.
 """
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,9 @@ BALLAST = sys.argv.pop(1) if len(sys.argv) > 1 else "ballast"
 
 # Not a multiple of a slice, a block or a vector.
 ODD = "50001"
+# A disk's bench that moves 4 MiB a pass.
+TINY = ["--size", "4MiB", "--tile", "384KiB"]
+ONE_SETTING = ["--block-sizes", "256KiB", "--depths", "3"]
 NUMBER = (int, float)
 # Of every result, as ballast.bench/1 has them.
 SHAPE = {"name": str, "params": dict, "unit": str, "median": NUMBER, "p05": NUMBER, "p95": NUMBER,
@@ -88,6 +93,17 @@ class Refused(Bench):
         self.refuse(2, "--encodings", "adam", "--against-passes", "--encodings", "int8")
         self.refuse(2, "--isas", "adam", "--against-passes", "--isas", "avx2")
         self.refuse(3, "memory", "memory", "--sizes", "1TiB")
+
+    def test_disks_that_cannot_be_measured(self):
+        self.refuse(2, "NVMe folder nowhere", "nvme", "--nvme", "nowhere")
+        self.refuse(2, "--ops.*mean 'read'", "nvme", "--ops", "raed")
+        self.refuse(2, "--backends.*mean 'uring'", "nvme", "--backends", "uirng")
+        self.refuse(2, "--block-sizes: 5000 bytes", "nvme", "--block-sizes", "5000")
+        self.refuse(2, "--depths", "nvme", "--depths", "0")
+        self.refuse(2, "--size 1MiB", "nvme", "--size", "1MiB", "--tile", "12MiB")
+        self.refuse(3, "smaller --size", "nvme", "--size", "1000TiB")
+        with tempfile.TemporaryDirectory(dir=".") as folder:
+            self.refuse(2, "nowhere", "nvme", *TINY, "--nvme", folder, "--save", "nowhere/best.json")
 
     def test_a_gpu_that_is_not_there(self):
         self.refuse(2, "(?i)cuda", "adam", "--device", "cuda")
@@ -198,6 +214,87 @@ class Memory(Bench):
         self.assertEqual({row["name"] for row in rows}, {"read", "write", "copy", "triad"})
         for row in rows:
             self.assertEqual(row["bytes"] % row["params"]["size"], 0)
+
+
+class Nvme(Bench):
+    """On the disk of the build; no figure of it is looked at."""
+
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory(dir=".")
+        self.folder = pathlib.Path(self.temporary.name).resolve()
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def train(self, *arguments):
+        """The settings in force and what the trainer says of its parts."""
+        log = self.folder / "train.jsonl"
+        done = subprocess.run(
+            [BALLAST, "train", "--layers", "1", "--width", "64", "--heads", "2", "--tokens", "32", "--steps", "1",
+             "--context", "32", "--validation-windows", "1", "--sample-tokens", "0", "--nvme", str(self.folder),
+             "--placement", "0,0", "--log", str(log), *arguments],
+            capture_output=True, text=True, timeout=250, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(log.read_text().splitlines()[0])["settings"], done.stdout
+
+    def test_every_arm_on_two_paths(self):
+        (self.folder / "a").mkdir()
+        (self.folder / "b").mkdir()
+        rows, table = self.document("nvme", *TINY, "--block-sizes", "256KiB", "--depths", "1,3", "--nvme", f"{self.folder}/a,{self.folder}/b")
+        names = [row["name"] for row in rows]
+        arms = {name: names.count(name) for name in names}
+        # 3 operations in 2 orders; 2 settings and then the best one; 2 backends and then the best one,
+        # which is found by stores.
+        self.assertEqual(arms, {"saturation": 18, "queue": 30, "store": 10, "caller": 6})
+        for row in rows:
+            self.assertEqual(row["unit"], "GB/s")
+            self.assertEqual(row["params"]["paths"], 2)
+            self.assertGreaterEqual(row["checks_s_per_gib"], 0)
+            self.assertIsNone(row["cpu_over_fio"])
+            if row["limit"]:
+                limit = {"queue": "saturation"}.get(row["name"], "queue")
+                self.assertEqual(row["limit"]["name"], limit)
+        self.assertIn("best: --io ", table)
+        self.assertEqual(list((self.folder / "a").iterdir()), [])
+
+    def test_the_best_setting_is_what_train_then_uses(self):
+        best = self.folder / "best.json"
+        self.document("nvme", *TINY, "--block-sizes", "192KiB", "--depths", "5", "--backends", "posix",
+                      "--nvme", str(self.folder), "--save", str(best))
+        saved = json.loads(best.read_text())
+        self.assertEqual(saved, {"io": "posix", "io-request": 192 * 1024, "io-depth": 5})
+        settings, said = self.train("--config", str(best))
+        self.assertEqual({key: settings[key] for key in saved}, saved)
+        self.assertRegex(said, r"pread/pwrite, [0-9]+ threads, 5 x 192 KiB, ")
+        # The command line still wins, and another config may hold the rest.
+        other = self.folder / "other.json"
+        other.write_text('{"steps": 2, "io-depth": 7}')
+        settings, said = self.train("--config", str(other), "--config", str(best), "--io", "auto")
+        self.assertEqual((settings["io"], settings["io-depth"]), ("auto", 5))
+
+    def test_a_lost_write_is_noticed(self):
+        done = bench("nvme", *TINY, "--lose-write", "--nvme", str(self.folder))
+        self.assertEqual(done.returncode, 4)
+        self.assertRegex(done.stderr, r"^ballast bench nvme: the sector at byte 0 is not what was written[^\n]*\n$")
+
+    @unittest.skipUnless(shutil.which("fio"), "no fio")
+    def test_fio_does_the_same_jobs(self):
+        rows, table = self.document("nvme", *TINY, *ONE_SETTING, "--with-fio", "--backends", "uring", "--nvme", str(self.folder))
+        self.assertRegex(table, r"fio-\d")
+        fio = [row for row in rows if row["name"] == "fio"]
+        self.assertEqual(len(fio), 12)
+        for row, plain in zip(fio, (row for row in rows if row["name"] == "saturation")):
+            self.assertEqual(row["bytes"], plain["bytes"])
+            self.assertEqual({**row["params"], "backend": 0, "moved_by": 0},
+                             {**plain["params"], "backend": 0, "moved_by": 0})
+
+    def test_without_fio_that_is_one_line(self):
+        done = subprocess.run([pathlib.Path(BALLAST).resolve(), "bench", "nvme", *TINY, "--with-fio"],
+                              cwd=self.folder, capture_output=True, text=True, timeout=250, check=False,
+                              env={**os.environ, "PATH": str(self.folder)})
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"^ballast bench nvme: --with-fio: there is no fio[^\n]*\n$")
+        self.assertEqual(list(self.folder.iterdir()), [])
 
 
 if __name__ == "__main__":

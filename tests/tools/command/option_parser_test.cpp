@@ -192,6 +192,16 @@ TEST_F(OptionParser, TheCommandLineWinsOverTheConfigWhereverItStands) {
   EXPECT_THAT(data_, ElementsAre("b"));
 }
 
+TEST_F(OptionParser, ALaterConfigWinsOverAnEarlierOne) {
+  const std::string other = config_ + ".earlier";
+  std::ofstream(other) << R"({"steps": 7, "threads": 2, "io": "posix"})";
+  ASSERT_TRUE(parse_config(R"({"steps": 8, "threads": 3})", {"--config", other, "--steps", "9"}));
+  std::filesystem::remove(other);
+  EXPECT_EQ(steps_, 9u);
+  EXPECT_EQ(threads_, 3u);
+  EXPECT_EQ(io_, 2);
+}
+
 TEST_F(OptionParser, AnUnknownKeyNamesTheNearest) {
   EXPECT_EQ(config_error(R"({"host_memory": 1})"),
             "unknown key 'host_memory'; did you mean 'host-memory'?");
