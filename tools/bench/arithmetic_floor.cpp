@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -43,7 +44,8 @@ struct alignas(64) thread_arrays {
   std::optional<std::size_t> first_wrong() const {
     for (std::size_t i = 0; i < length; ++i) {
       const float plain = m[i] / (std::sqrt(v[i]) + floor_epsilon);
-      if (std::memcmp(&plain, quotient + i, sizeof plain) != 0) return i;
+      if (std::bit_cast<std::uint32_t>(plain) != std::bit_cast<std::uint32_t>(quotient[i]))
+        return i;
     }
     return {};
   }
