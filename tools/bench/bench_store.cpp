@@ -20,44 +20,45 @@ slice_pieces pieces_of(std::span<const std::byte> tile, std::uint32_t index) {
 }  // namespace
 
 result<bench_store> bench_store::open(const options& asked, const clock& time) {
-  const std::uint64_t tiles = asked.each / asked.tile;
+  const std::uint64_t count = asked.each / asked.tile * asked.folders.size();
   const auto slices = static_cast<std::uint32_t>(asked.tile / slice_size);
-  bench_store made;
+  nvme::store_options with{.folders = {},
+                           .size = asked.tile * count,
+                           .largest_extent = asked.tile,
+                           .slices = static_cast<std::uint32_t>(slices * count),
+                           .time = time,
+                           .backend = asked.backend,
+                           .request = asked.setting.block,
+                           .depth = asked.setting.depth,
+                           .arena = asked.arena};
   for (const std::string& folder : asked.folders) {
-    auto disk = nvme::make_store({.folders = {{folder}},
-                                  .size = asked.tile * tiles,
-                                  .slices = static_cast<std::uint32_t>(slices * tiles),
-                                  .time = time,
-                                  .backend = asked.backend,
-                                  .request = asked.setting.block,
-                                  .depth = asked.setting.depth,
-                                  .arena = asked.arena});
-    if (!disk) {
-      return disk.error();
-    }
-    made.disks_.push_back(*std::move(disk));
+    // As much in each, as the plain arms have it.
+    with.folders.push_back({.directory = folder, .bandwidth = 1});
   }
-  for (std::uint64_t i = 0; i < tiles; ++i) {
-    for (const auto& disk : made.disks_) {
-      const auto where = disk->allocate(asked.tile, slices);
-      if (!where) {
-        return where.error();
-      }
-      made.tiles_.push_back({disk.get(), *where});
+  auto disk = nvme::make_store(with);
+  if (!disk) {
+    return disk.error();
+  }
+  bench_store made(*std::move(disk));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto where = made.disk_->allocate(asked.tile, slices);
+    if (!where) {
+      return where.error();
     }
+    made.tiles_.push_back(*where);
   }
   return made;
 }
 
-void bench_store::stamp(const stored_tile& tile, std::span<const std::byte> memory) {
-  for (std::uint32_t i = 0; i < tile.where.slices; ++i) {
-    tile.disk->stamp(tile.where, i, pieces_of(memory, i));
+void bench_store::stamp(const extent& tile, std::span<const std::byte> memory) const {
+  for (std::uint32_t i = 0; i < tile.slices; ++i) {
+    disk_->stamp(tile, i, pieces_of(memory, i));
   }
 }
 
-status bench_store::check(const stored_tile& tile, std::span<const std::byte> memory) {
-  for (std::uint32_t i = 0; i < tile.where.slices; ++i) {
-    if (const status same = tile.disk->check(tile.where, i, pieces_of(memory, i)); !same) {
+status bench_store::check(const extent& tile, std::span<const std::byte> memory) const {
+  for (std::uint32_t i = 0; i < tile.slices; ++i) {
+    if (const status same = disk_->check(tile, i, pieces_of(memory, i)); !same) {
       return same;
     }
   }

@@ -1,5 +1,5 @@
 // The store with tiles in it, as the optimizer keeps them: extents of whole slices, each slice three
-// arrays of fp32 (master, m, v) with a digest. One store a folder; neighbouring tiles take turns.
+// arrays of fp32 (master, m, v) with a digest. Neighbouring tiles take turns among the folders.
 #pragma once
 
 #include <ballast/config.hpp>
@@ -14,11 +14,6 @@ namespace ballast::tools {
 /// Elements under one digest, as the engine's slices are.
 inline constexpr elements digest_slice{16384};
 inline constexpr std::size_t tile_arrays = 3;
-
-struct stored_tile {
-  store* disk;
-  extent where;
-};
 
 class bench_store {
  public:
@@ -36,19 +31,19 @@ class bench_store {
   /// Errors: those of the store
   static result<bench_store> open(const options& asked, const clock& time);
 
-  const std::vector<stored_tile>& tiles() const { return tiles_; }
-  std::string description() const { return disks_.front()->description(); }
+  const std::vector<extent>& tiles() const { return tiles_; }
+  store& disk() const { return *disk_; }
 
   /// Digests of what is in `memory`, for all slices of a tile.
-  static void stamp(const stored_tile& tile, std::span<const std::byte> memory);
+  void stamp(const extent& tile, std::span<const std::byte> memory) const;
   /// Errors: corrupted
-  static status check(const stored_tile& tile, std::span<const std::byte> memory);
+  status check(const extent& tile, std::span<const std::byte> memory) const;
 
  private:
-  bench_store() = default;
+  explicit bench_store(std::unique_ptr<store> disk) : disk_(std::move(disk)) {}
 
-  std::vector<std::unique_ptr<store>> disks_;
-  std::vector<stored_tile> tiles_;
+  std::unique_ptr<store> disk_;
+  std::vector<extent> tiles_;
 };
 
 }  // namespace ballast::tools

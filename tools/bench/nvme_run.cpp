@@ -287,7 +287,7 @@ status nvme_run::race_stores(const disk_setting& best) {
   if (!held) {
     return held.error();
   }
-  document_.say(held->description());
+  document_.say(held->disk().description());
   for (const io_mix mix : plan_.mixes) {
     for (const block_order order : plan_.orders) {
       const block_job job{mix, order, best.asked};

@@ -31,7 +31,7 @@ void fill_with_noise(std::span<std::byte> memory) {
 store_arm::store_arm(std::string_view name, io_mix mix, block_order order, const bench_store& held,
                      std::span<std::byte> memory, std::uint32_t carriers)
     : name_(name), mix_(mix), held_(held) {
-  for (const stored_tile& tile : held.tiles()) {
+  for (const extent& tile : held.tiles()) {
     order_.push_back(&tile);
   }
   if (order == block_order::random) {
@@ -41,7 +41,7 @@ store_arm::store_arm(std::string_view name, io_mix mix, block_order order, const
   if (mix == io_mix::mixed) {
     order_.resize(std::max<std::size_t>(order_.size() / 2, 1));
   }
-  const std::size_t size = held.tiles().front().where.size.value;
+  const std::size_t size = held.tiles().front().size.value;
   for (std::uint32_t i = 0; i < carriers; ++i) {
     carriers_.push_back({this, memory.subspan(size * i, size)});
   }
@@ -49,7 +49,7 @@ store_arm::store_arm(std::string_view name, io_mix mix, block_order order, const
 }
 
 bytes store_arm::total() const {
-  return order_.front()->where.size * order_.size() * (mix_ == io_mix::mixed ? 2 : 1);
+  return order_.front()->size * order_.size() * (mix_ == io_mix::mixed ? 2 : 1);
 }
 
 void store_arm::begin(carrier& with) {
@@ -71,7 +71,7 @@ void store_arm::begin(carrier& with) {
 void store_arm::write(carrier& with) {
   const double begin = thread_cpu_seconds();
   touch(with.memory, ++writings_);
-  bench_store::stamp(*with.tile, with.memory);
+  held_.stamp(*with.tile, with.memory);
   check_seconds_ += thread_cpu_seconds() - begin;
   submit(with, false);
 }
@@ -85,8 +85,8 @@ void store_arm::submit(carrier& with, bool reading) {
                           back.arm->keep(back);
                         },
                         &with};
-  link& through = reading ? with.tile->disk->read() : with.tile->disk->write();
-  (void)through.submit({.address = with.tile->where.address,
+  link& through = reading ? held_.disk().read() : held_.disk().write();
+  (void)through.submit({.address = with.tile->address,
                         .memory = with.memory,
                         .urgency = reading ? priority::demand : priority::write_back,
                         .done = done});
@@ -113,7 +113,7 @@ store_arm::carrier& store_arm::wait() {
 void store_arm::proceed(carrier& with) {
   if (with.outcome && with.reading) {
     const double begin = thread_cpu_seconds();
-    with.outcome = bench_store::check(*with.tile, with.memory);
+    with.outcome = held_.check(*with.tile, with.memory);
     check_seconds_ += thread_cpu_seconds() - begin;
   }
   if (!with.outcome) {

@@ -20,14 +20,14 @@ class store_arm final : public io_arm {
             std::span<std::byte> memory, std::uint32_t carriers);
 
   std::string_view name() const override { return name_; }
-  std::string description() const override { return held_.description(); }
+  std::string description() const override { return held_.disk().description(); }
   result<io_sample> run(scrutiny how) override;
 
  private:
   struct carrier {
     store_arm* arm;
     std::span<std::byte> memory;
-    const stored_tile* tile = nullptr;
+    const extent* tile = nullptr;
     bool reading = false;
     status outcome = {};
   };
@@ -43,7 +43,7 @@ class store_arm final : public io_arm {
   const std::string_view name_;
   const io_mix mix_;
   const bench_store& held_;
-  std::vector<const stored_tile*> order_;
+  std::vector<const extent*> order_;
   std::vector<carrier> carriers_;
 
   std::mutex mutex_;
