@@ -34,7 +34,7 @@ struct store_options {
   const clock& time;         ///< outlives the store
   io_backend backend = io_backend::automatic;
   bytes request{4u << 20};   ///< longest request; a multiple of 4096 below 1 GiB
-  std::uint32_t depth = 16;  ///< requests under way, at least 1
+  std::uint32_t depth = 16;  ///< requests under way in each folder, at least 1
   nanoseconds deadline = std::chrono::seconds(30);  ///< an I/O older than this is reported
   note_sink on_note = {};                           ///< of late I/O; empty: stderr
   std::uint32_t staging_buffers = 16;           ///< of 1 MiB, for memory that is not moved as it is

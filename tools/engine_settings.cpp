@@ -147,7 +147,7 @@ void add_engine_options(option_set& options, engine_config& config) {
       {{"auto", io_backend::automatic}, {"uring", io_backend::uring}, {"posix", io_backend::posix}},
       "what moves bytes to and from disk");
   options.add(request_option(config));
-  options.whole("io-depth", config.io_depth, {1, 1024}, "requests to a disk under way");
+  options.whole("io-depth", config.io_depth, {1, 1024}, "requests under way in each --nvme folder");
   options.choice<device_kind>(
       "device", config.device,
       {{"auto", device_kind::automatic}, {"host", device_kind::host}, {"cuda", device_kind::cuda}},

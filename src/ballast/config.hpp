@@ -49,7 +49,7 @@ struct engine_config {
   instruction_set isa = instruction_set::automatic;
   std::uint64_t noise_seed = 0;  ///< of stochastic rounding, in the encodings bf16 and int8
   bytes io_request{4u << 20};    ///< longest request to a disk; a multiple of 4096 below 1 GiB
-  std::uint32_t io_depth = 16;   ///< requests to a disk under way
+  std::uint32_t io_depth = 16;   ///< requests under way in each folder
   std::uint32_t io_deadline_seconds = 30;  ///< an I/O older than this is reported
 };
 
