@@ -31,6 +31,18 @@ status check_options(const step_options& options, std::size_t groups) {
   return {};
 }
 
+/// While the engine is at work the time is not the caller's.
+class inside {
+ public:
+  explicit inside(sealed_engine& sealed) : sealed_(sealed) { sealed_.enter(); }
+  ~inside() { sealed_.leave(); }
+  inside(const inside&) = delete;
+  inside& operator=(const inside&) = delete;
+
+ private:
+  sealed_engine& sealed_;
+};
+
 }  // namespace
 
 engine::engine(model declared, std::unique_ptr<backends> parts)
@@ -75,6 +87,7 @@ result<plan> engine::seal(const engine_config& config) {
     return made.error();
   }
   sealed_ = *std::move(made);
+  sealed_->leave();
   return sealed_->summary();
 }
 
@@ -91,6 +104,7 @@ auto engine::through(const Call& call) -> decltype(call()) {
   if (auto sealed = ready(); !sealed) {
     return sealed.error();
   }
+  const inside call_under_way(*sealed_);
   auto outcome = call();
   if (!outcome) {
     sealed_->remember(outcome.error());
@@ -165,11 +179,13 @@ result<save_report> engine::save(std::string_view blob) {
   if (auto sealed = ready(); !sealed) {
     return sealed.error();
   }
+  const inside call_under_way(*sealed_);
   return sealed_->save(blob);
 }
 
 result<std::string> engine::load() {
   require(sealed_ != nullptr, "load() follows seal()");
+  const inside call_under_way(*sealed_);
   return sealed_->load();
 }
 
@@ -181,6 +197,11 @@ bool engine::has_checkpoint() const {
 traffic engine::predict(std::span<const visit> visits) const {
   require(sealed_ != nullptr, "predict() follows seal()");
   return sealed_->predict(visits);
+}
+
+void engine::trace_to(trace_sink* sink) {
+  require(sealed_ != nullptr, "trace_to() follows seal()");
+  sealed_->log().listen(sink);
 }
 
 std::vector<std::string> engine::parts() const {

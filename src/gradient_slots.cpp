@@ -12,13 +12,11 @@ std::span<std::byte> bytes_of(std::span<float> values) { return std::as_writable
 }  // namespace
 
 gradient_slots::gradient_slots(const model& declared, const layout& where, const blueprint& drawn,
-                               tile_homes& homes, update_backend& host_updates, workers& threads,
-                               const clock& time)
+                               tile_homes& homes, update_backend& host_updates, workers& threads)
     : declared_(declared),
       where_(where),
       homes_(homes),
       workers_(threads),
-      time_(time),
       rounding_(where, homes),
       sums_(declared, where, homes, host_updates, threads, rounding_),
       slots_(drawn.gradient_slots.count),
@@ -59,12 +57,10 @@ result<gradient_lease> gradient_slots::lease(layer_id layer, stream_ref stream) 
     }
   }
   next_slot_ = (index + 1) % count;
-  const time_point begin = time_.now();
   if (auto settled = settle(slots_[index]); !settled) {
     return settled.error();
   }
-  const time_point settled = time_.now();
-  waited_ += settled - begin;
+  const active_span busy(homes_.log(), activity::optimizer, "zero", subject::of(layer));
   const std::span<std::byte> memory =
       homes_.gradient_slot(index).first(placed.buffer.value * sizeof(float));
   const std::uint64_t step = chunk_elements.value * sizeof(float);
@@ -76,7 +72,6 @@ result<gradient_lease> gradient_slots::lease(layer_id layer, stream_ref stream) 
   if (auto zeroed = passes_.take(); !zeroed) {
     return zeroed.error();
   }
-  passed_ += time_.now() - settled;
   slots_[index].leased = true;
   ++leases_;
   return gradient_lease({*this, index}, layer,
@@ -118,7 +113,6 @@ status gradient_slots::push(gradient_lease gradient, bool last, stream_ref strea
   if (auto allowed = check_push(layer, last); !allowed) {
     return allowed;
   }
-  const time_point begin = time_.now();
   const layer_layout& placed = where_.at(layer);
   clear_frozen(gradient, stream);
   const bool summed = sums_.exist_for(layer);
@@ -140,13 +134,13 @@ status gradient_slots::push(gradient_lease gradient, bool last, stream_ref strea
   }
   pushed_[layer.value] = true;
   complete_[layer.value] = last;
-  passed_ += time_.now() - begin;
   return {};
 }
 
 /// Frozen parameters and the gaps between parameters take no part: not in the norm, not in the
 /// update.
 void gradient_slots::clear_frozen(const gradient_lease& gradient, stream_ref stream) {
+  const active_span busy(homes_.log(), activity::optimizer, "clear", subject::of(gradient.layer()));
   const layer_layout& placed = where_.at(gradient.layer());
   elements end;
   for (std::size_t i = 0; i <= placed.own_parameters; ++i) {
@@ -170,6 +164,7 @@ status gradient_slots::round_and_download(const gradient_lease& gradient, slot& 
   const std::vector<gradient_chunk>& chunks = rounding_.chunks(gradient.layer());
   device& on = homes_.on_device();
   from.downloads.resize(chunks.size());
+  const active_span busy(homes_.log(), activity::optimizer, "round", subject::of(gradient.layer()));
   workers_.for_each(chunks.size(), [&](std::size_t i) {
     const gradient_chunk& part = chunks[i];
     const auto source = gradient.memory().subspan(part.range.begin.value, part.range.count.value);
@@ -182,8 +177,10 @@ status gradient_slots::round_and_download(const gradient_lease& gradient, slot& 
     const std::span<std::byte> rounded = bytes_of(source).first(home.size());
     rounding_.round(part, source, rounded.data(), on.updates(), stream);
     passes_.note(on.order_links_after(stream));
-    from.downloads[i] = on.download().submit(
-        {.address = address_of(rounded), .memory = home, .urgency = priority::write_back});
+    from.downloads[i] = homes_.download().submit({.address = address_of(rounded),
+                                                  .memory = home,
+                                                  .urgency = priority::write_back,
+                                                  .whose = subject::of(part.tile)});
   });
   std::erase_if(from.downloads, [](const ticket& each) { return !each.valid(); });
   return passes_.take();

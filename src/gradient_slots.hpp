@@ -19,8 +19,7 @@ namespace ballast {
 class gradient_slots final : public lease_keeper {
  public:
   gradient_slots(const model& declared, const layout& where, const blueprint& drawn,
-                 tile_homes& homes, update_backend& host_updates, workers& threads,
-                 const clock& time);
+                 tile_homes& homes, update_backend& host_updates, workers& threads);
   ~gradient_slots() override;
 
   /// Errors: exhausted when every slot is on lease; invalid_argument for a frozen layer
@@ -41,8 +40,6 @@ class gradient_slots final : public lease_keeper {
   bool finite() const { return rounding_.finite(); }
 
   bool any_leased() const { return leases_ > 0; }
-  nanoseconds waited() const { return waited_; }
-  nanoseconds passed() const { return passed_; }
 
   void give_back(std::uint32_t index) override;
 
@@ -61,7 +58,6 @@ class gradient_slots final : public lease_keeper {
   const layout& where_;
   tile_homes& homes_;
   workers& workers_;
-  const clock& time_;
   first_failure passes_;  ///< of the device calls under way on the workers
   gradient_rounding rounding_;
   gradient_sums sums_;
@@ -70,8 +66,6 @@ class gradient_slots final : public lease_keeper {
   std::vector<bool> complete_;  ///< by layer: the push marked last has come
   std::vector<bool> pushed_;    ///< by layer
   std::uint32_t leases_ = 0;
-  nanoseconds waited_{0};
-  nanoseconds passed_{0};
 };
 
 }  // namespace ballast

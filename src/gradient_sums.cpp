@@ -62,6 +62,8 @@ status gradient_sums::add_on_device(parameter_id which, std::span<float> gradien
                                     stream_ref stream) {
   const std::vector<gradient_chunk>& chunks = chunks_[which.value];
   const bool first = !started_[which.value];
+  const active_span busy(homes_.log(), activity::optimizer, "add",
+                         subject::of(declared_.at(which).layer));
   workers_.for_each(chunks.size(), [&](std::size_t i) {
     if (!on_device(chunks[i])) {
       return;
@@ -82,9 +84,9 @@ status gradient_sums::start_in_host(parameter_id which, std::span<float> gradien
   status outcome;
   for (const gradient_chunk& part : chunks_[which.value]) {
     if (!on_device(part)) {
-      downloads_.push_back(homes_.on_device().download().submit(
-          {.address = address_of(bytes_of(over(part, which, gradient))),
-           .memory = bytes_of(sums_of(part))}));
+      downloads_.push_back(
+          homes_.download().submit({.address = address_of(bytes_of(over(part, which, gradient))),
+                                    .memory = bytes_of(sums_of(part))}));
     }
   }
   for (const ticket& each : downloads_) {
@@ -106,7 +108,7 @@ status gradient_sums::add_in_host(parameter_id which, std::span<float> gradient)
     if (i >= chunks.size() || on_device(chunks[i])) {
       return ticket{};
     }
-    return homes_.on_device().download().submit(
+    return homes_.download().submit(
         {.address = address_of(bytes_of(over(chunks[i], which, gradient))), .memory = staged(i)});
   };
   ticket next = start(0);
@@ -121,6 +123,7 @@ status gradient_sums::add_in_host(parameter_id which, std::span<float> gradient)
       }
       return arrived;
     }
+    const active_span busy(homes_.log(), activity::optimizer, "add", subject::of(chunks[i].tile));
     const std::span<float> into = sums_of(chunks[i]);
     const auto* from = reinterpret_cast<const float*>(staged(i).data());
     const std::size_t blocks = (into.size() + block_elements.value - 1) / block_elements.value;
@@ -134,6 +137,7 @@ status gradient_sums::add_in_host(parameter_id which, std::span<float> gradient)
 }
 
 void gradient_sums::round(layer_id layer) {
+  const active_span busy(homes_.log(), activity::optimizer, "round", subject::of(layer));
   for (const parameter_id which : declared_.at(layer).parameters) {
     if (!started_[which.value]) {
       for (const gradient_chunk& part : chunks_[which.value]) {

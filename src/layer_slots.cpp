@@ -5,11 +5,10 @@
 namespace ballast {
 
 layer_slots::layer_slots(const model& declared, const layout& where, const blueprint& drawn,
-                         tile_homes& homes, const clock& time)
+                         tile_homes& homes)
     : declared_(declared),
       where_(where),
       homes_(homes),
-      time_(time),
       policy_(drawn.layer_slots.count),
       slots_(drawn.layer_slots.count),
       pieces_(where.layers().size()),
@@ -117,7 +116,6 @@ result<weights_lease> layer_slots::fetch(layer_id layer, stream_ref stream) {
                    fmt::format("all {} layer slots are on lease; end one, or raise --layer-slots",
                                slots_.size())};
   }
-  const time_point begin = time_.now();
   order_->observe(layer);
   const dtype type = where_.at(layer).arrays().weights;
   if (resident) {
@@ -144,7 +142,6 @@ result<weights_lease> layer_slots::fetch(layer_id layer, stream_ref stream) {
       return arrived.error();
     }
   }
-  waited_ += time_.now() - begin;
   return weights_lease(std::move(lease), layer, type, slots_[granted->slot].parameters);
 }
 
@@ -174,8 +171,10 @@ status layer_slots::fill(std::uint32_t index, layer_id layer, priority urgency, 
         return copied;
       }
     } else {
-      target.uploads.push_back(homes_.on_device().upload().submit(
-          {.address = address_of(to), .memory = each.home, .urgency = urgency}));
+      target.uploads.push_back(homes_.upload().submit({.address = address_of(to),
+                                                       .memory = each.home,
+                                                       .urgency = urgency,
+                                                       .whose = subject::of(layer)}));
     }
   }
   return {};

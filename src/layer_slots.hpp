@@ -18,8 +18,8 @@ namespace ballast {
 
 class layer_slots final : public lease_keeper {
  public:
-  layer_slots(const model& declared, const layout& where, const blueprint& drawn, tile_homes& homes,
-              const clock& time);
+  layer_slots(const model& declared, const layout& where, const blueprint& drawn,
+              tile_homes& homes);
   ~layer_slots() override;
 
   status begin_pass(std::string_view name);
@@ -33,7 +33,6 @@ class layer_slots final : public lease_keeper {
   status invalidate();
 
   bool any_leased() const { return leases_ > 0; }
-  nanoseconds waited() const { return waited_; }
 
   void give_back(std::uint32_t index) override;
 
@@ -61,7 +60,6 @@ class layer_slots final : public lease_keeper {
   const model& declared_;
   const layout& where_;
   tile_homes& homes_;
-  const clock& time_;
   slot_policy policy_;
   std::vector<slot> slots_;
   std::vector<std::vector<piece>> pieces_;                ///< by layer
@@ -69,7 +67,6 @@ class layer_slots final : public lease_keeper {
   std::map<std::string, access_order, std::less<>> orders_;
   access_order* order_;
   std::uint32_t leases_ = 0;
-  nanoseconds waited_{0};
 };
 
 }  // namespace ballast

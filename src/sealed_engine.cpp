@@ -15,6 +15,7 @@ sealed_engine::sealed_engine(const model& declared, layout where, blueprint draw
       drawn_(std::move(drawn)),
       config_(config),
       time_(parts.time()),
+      log_(parts.time()),
       workers_(plan_threads(config.threads, find_numa_nodes())),
       noise_seed_(config.noise_seed) {}
 
@@ -51,7 +52,7 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   }
   auto homes = tile_homes::make(
       where_, drawn_, config_, parts, reserved[static_cast<std::size_t>(place::host)],
-      [this](std::size_t pieces, const auto& touch) { workers_.for_each(pieces, touch); });
+      [this](std::size_t pieces, const auto& touch) { workers_.for_each(pieces, touch); }, log_);
   if (!homes) {
     return homes.error();
   }
@@ -71,9 +72,9 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   }
   on_device_ = std::make_unique<caller_memory>(place::device, for_caller);
   in_host_ = std::make_unique<caller_memory>(place::host, homes_->caller_host());
-  layer_slots_ = std::make_unique<layer_slots>(declared_, where_, drawn_, *homes_, time_);
+  layer_slots_ = std::make_unique<layer_slots>(declared_, where_, drawn_, *homes_);
   gradient_slots_ = std::make_unique<gradient_slots>(declared_, where_, drawn_, *homes_,
-                                                     *host_updates_, workers_, time_);
+                                                     *host_updates_, workers_);
   work_ = std::make_unique<tile_work>(where_, *homes_, *host_updates_, workers_);
   pipeline_ = std::make_unique<tile_pipeline>(where_, drawn_, *homes_, *work_, workers_);
   state_ = std::make_unique<state_access>(declared_, where_, *homes_, *pipeline_, *work_);
@@ -158,7 +159,6 @@ result<step_report> sealed_engine::step(const step_options& options) {
   if (layer_slots_->any_leased() || gradient_slots_->any_leased()) {
     return failure{errc::wrong_order, "step() while weights or gradients are on lease"};
   }
-  const time_point begin = time_.now();
   if (auto ready = gradient_slots_->complete(); !ready) {
     return ready.error();
   }
@@ -168,7 +168,10 @@ result<step_report> sealed_engine::step(const step_options& options) {
   layer_slots_->end_pass();
   step_report report;
   report.gradient_norm = std::sqrt(gradient_slots_->sum_of_squares()) / options.loss_scale;
-  const auto any_skips = communicator_->any(!gradient_slots_->finite(), {{}, steps_});
+  const auto any_skips = [&] {
+    const active_span busy(log_, activity::collective, "any");
+    return communicator_->any(!gradient_slots_->finite(), {{}, steps_});
+  }();
   if (!any_skips) {
     return any_skips.error();
   }
@@ -187,7 +190,6 @@ result<step_report> sealed_engine::step(const step_options& options) {
   report.step = ++steps_;
   report.updates = updates_;
   report.cached_tiles = report.skipped ? 0 : hits_;
-  update_time_ = time_.now() - begin;
   account(report);
   return report;
 }
@@ -214,6 +216,7 @@ status sealed_engine::update(const step_options& options, double scale) {
   const status moved = pipeline_->run(
       tile_order_, tile_pipeline::movement::read_and_write,
       [&](tile_id which, std::span<std::byte> state) {
+        const active_span busy(log_, activity::optimizer, "update", subject::of(which));
         return work_->for_slices(which, state, where_.at(which).range, tile_work::access::change,
                                  one_slice);
       },
@@ -245,16 +248,12 @@ void sealed_engine::account(step_report& report) {
     count(hop::write, disk->write());
   }
   now.optimizer_busy = nanoseconds(optimizer_busy_ns_.load());
-  now.times = {layer_slots_->waited(), gradient_slots_->waited(), gradient_slots_->passed(),
-               nanoseconds{0}};
   for (std::size_t i = 0; i < hop_count; ++i) {
     report.moved.moved[i] = now.moved.moved[i] - before_.moved.moved[i];
     report.busy[i] = now.busy[i] - before_.busy[i];
   }
   report.optimizer_busy = now.optimizer_busy - before_.optimizer_busy;
-  report.times = {now.times.fetch_wait - before_.times.fetch_wait,
-                  now.times.gradient_wait - before_.times.gradient_wait,
-                  now.times.gradient_pass - before_.times.gradient_pass, update_time_};
+  report.time = log_.take();
   before_ = now;
 }
 
@@ -326,8 +325,8 @@ result<activation_id> sealed_engine::store_activation(std::span<const std::byte>
     return ordered.error();
   }
   const activation_id named{next_activation_++};
-  const ticket download = homes_->on_device().download().submit(
-      {.address = address_of(device_memory), .memory = memory->span()});
+  const ticket download =
+      homes_->download().submit({.address = address_of(device_memory), .memory = memory->span()});
   activations_.emplace(named.value, stored_activation{*std::move(memory), download});
   // The caller may write to the memory again as soon as its stream has passed this point.
   if (auto ordered = homes_->on_device().order_after(stream, download); !ordered) {
@@ -348,7 +347,7 @@ status sealed_engine::load_activation(activation_id which, std::span<std::byte> 
   if (auto ordered = homes_->on_device().order_links_after(stream); !ordered) {
     return ordered;
   }
-  const ticket upload = homes_->on_device().upload().submit(
+  const ticket upload = homes_->upload().submit(
       {.address = address_of(device_memory), .memory = found->second.memory.span()});
   if (auto ordered = homes_->on_device().order_after(stream, upload); !ordered) {
     return ordered;

@@ -6,6 +6,7 @@
 #include <ballast/engine.hpp>
 #include <unordered_map>
 
+#include "activity_log.hpp"
 #include "caller_memory.hpp"
 #include "checkpoints.hpp"
 #include "gradient_slots.hpp"
@@ -48,6 +49,10 @@ class sealed_engine {
   const plan& summary() const { return drawn_.summary; }
   traffic predict(std::span<const visit> visits) const;
   std::vector<std::string> parts() const;
+  activity_log& log() { return log_; }
+  /// The caller's compute ends when a call begins, and goes on when it returns.
+  void enter() { log_.end(activity::compute, "compute", {}, computes_since_); }
+  void leave() { computes_since_ = log_.begin(activity::compute); }
 
  private:
   explicit sealed_engine(const model& declared, layout where, blueprint drawn,
@@ -63,6 +68,8 @@ class sealed_engine {
   const blueprint drawn_;
   const engine_config config_;
   const clock& time_;
+  activity_log log_;
+  time_point computes_since_{};
   workers workers_;
   std::unique_ptr<communicator> communicator_;
   std::unique_ptr<update_backend> host_updates_;
@@ -92,7 +99,6 @@ class sealed_engine {
   status health_;
   step_report before_;  ///< counters at the last report
   std::atomic<std::int64_t> optimizer_busy_ns_ = 0;
-  nanoseconds update_time_{0};
 };
 
 }  // namespace ballast

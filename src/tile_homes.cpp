@@ -49,8 +49,9 @@ std::span<float> as_floats(std::span<std::byte> memory) {
 
 result<std::unique_ptr<tile_homes>> tile_homes::make(const layout& where, const blueprint& drawn,
                                                      const engine_config& config, backends& parts,
-                                                     bytes host_reserved, const first_touch& by) {
-  std::unique_ptr<tile_homes> made(new tile_homes);
+                                                     bytes host_reserved, const first_touch& by,
+                                                     activity_log& log) {
+  std::unique_ptr<tile_homes> made(new tile_homes(log));
   if (auto opened = made->open(where, drawn, config, parts, host_reserved, by); !opened) {
     return opened.error();
   }
@@ -71,6 +72,8 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
     return opened.error();
   }
   device_ = *std::move(opened);
+  upload_.emplace(device_->upload(), activity::upload, log_);
+  download_.emplace(device_->download(), activity::download, log_);
   const tile_bytes in_host = sum_of(where, drawn, false, config.several_pushes);
   // In the order in which they are taken.
   const std::array arrays = {drawn.staging.total(),
@@ -103,6 +106,8 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
       return stored.error();
     }
     store_ = *std::move(stored);
+    read_.emplace(store_->read(), activity::read, log_);
+    write_.emplace(store_->write(), activity::write, log_);
     stored_ = std::make_unique<stored_tiles>(*store_, where.tiles().size());
   }
   return {};

@@ -12,6 +12,7 @@
 
 #include "blueprint.hpp"
 #include "stored_tiles.hpp"
+#include "traced_link.hpp"
 
 namespace ballast {
 
@@ -29,7 +30,8 @@ class tile_homes {
  public:
   static result<std::unique_ptr<tile_homes>> make(const layout& where, const blueprint& drawn,
                                                   const engine_config& config, backends& parts,
-                                                  bytes host_reserved, const first_touch& by);
+                                                  bytes host_reserved, const first_touch& by,
+                                                  activity_log& log);
 
   const tile_home& at(tile_id which) const { return homes_[which.value]; }
   device& on_device() { return *device_; }
@@ -40,6 +42,13 @@ class tile_homes {
   stored_tiles& stored() { return *stored_; }
   const memory_region& in_host() const { return *region_; }
 
+  // The links, as the activity log hears them; reads and writes where there is a store.
+  link& upload() { return *upload_; }
+  link& download() { return *download_; }
+  link& read() { return *read_; }
+  link& write() { return *write_; }
+  activity_log& log() { return log_; }
+
   std::size_t staging_count() const { return staging_.size(); }
   std::span<std::byte> staging(std::uint32_t slot) const { return staging_[slot]; }
   std::span<std::byte> checkpoint_staging(std::uint32_t slot) const { return checkpoint_[slot]; }
@@ -49,14 +58,16 @@ class tile_homes {
   std::span<std::byte> caller_host() const { return caller_host_; }
 
  private:
-  tile_homes() = default;
+  explicit tile_homes(activity_log& log) : log_(log) {}
   status open(const layout& where, const blueprint& drawn, const engine_config& config,
               backends& parts, bytes host_reserved, const first_touch& by);
   status place_slots(const blueprint& drawn);
   status place_tiles(const layout& where, const blueprint& drawn, const engine_config& config);
 
+  activity_log& log_;
   std::unique_ptr<memory_region>
       region_;  ///< outlives device and store, whose links move its bytes
+  std::optional<traced_link> upload_, download_, read_, write_;  ///< outlive them too
   std::unique_ptr<device> device_;
   std::unique_ptr<store> store_;
   std::unique_ptr<stored_tiles> stored_;

@@ -166,13 +166,13 @@ void tile_pipeline::start(carrier* with, bool reading, node_gateway& gateway) {
                           back->release_wait();
                         },
                         with};
-  store& disk = *homes_.on_disk();
-  link& through = reading ? disk.read() : disk.write();
+  link& through = reading ? homes_.read() : homes_.write();
   (void)through.submit({.address = stored.address,
                         .memory = with->buffer.first(stored.size.value),
                         .urgency = reading ? priority::demand : priority::write_back,
                         .deadline = {},
-                        .done = done});
+                        .done = done,
+                        .whose = subject::of(with->holds)});
 }
 
 /// A read or a write is over.

@@ -139,6 +139,9 @@ class engine {
   const model& declared() const { return model_; }
   /// Predicts what a step of these visits moves over each link, once its order is known.
   traffic predict(std::span<const visit> visits) const;
+  /// Tells `sink` of every event from now on; nullptr: nobody. It must outlive the engine, or be
+  /// replaced before it ends.
+  void trace_to(trace_sink* sink);
   /// One line a part: device, memory, store, instruction set; for reports.
   std::vector<std::string> parts() const;
 

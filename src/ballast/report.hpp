@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <ballast/activity.hpp>
 #include <ballast/link.hpp>
 #include <string_view>
 
@@ -30,15 +31,6 @@ struct traffic {
   friend bool operator==(const traffic&, const traffic&) = default;
 };
 
-/// Times of one step, in the caller's thread; what is left of the wall time is the caller's
-/// compute.
-struct step_times {
-  nanoseconds fetch_wait{0};     ///< in fetch(): weights that were not there yet
-  nanoseconds gradient_wait{0};  ///< in gradient_buffer(): an earlier gradient still on its way
-  nanoseconds gradient_pass{0};  ///< in push_gradients(): zero, round, sum, add
-  nanoseconds update{0};         ///< in step(): norm, optimizer, state I/O
-};
-
 /// What one save() wrote, and how long the caller waited for it.
 struct save_report {
   bytes folder;  ///< into the folder of checkpoints: weights, and state that rests in memory
@@ -56,7 +48,7 @@ struct step_report {
   std::uint32_t cached_tiles = 0;             ///< of NVMe's, found in host memory by the update
   std::array<nanoseconds, hop_count> busy{};  ///< of each link, overlapping
   nanoseconds optimizer_busy{0};              ///< summed over the engine's threads
-  step_times times;
+  attribution time;                           ///< all of it, since begin_pass() or the last report
 };
 
 }  // namespace ballast

@@ -5,7 +5,7 @@
 // block.
 #pragma once
 
-#include <ballast/clock.hpp>
+#include <ballast/activity.hpp>
 #include <ballast/result.hpp>
 #include <ballast/types.hpp>
 #include <memory>
@@ -38,6 +38,7 @@ struct transfer {
   priority urgency = priority::demand;
   std::optional<time_point> deadline = {};  ///< past it the request is reported, never abandoned
   completion done = {};
+  subject whose = {};  ///< for traces
 };
 
 /// The state shared by a ticket and the link that serves it.

@@ -27,10 +27,12 @@ class TilePipeline : public testing::Test {
     const bytes least = draw(declared_, *where_, config_, {})->summary.total(place::host);
     config_.host_memory = least + bytes{8} * block_elements.value * (tiles / 2);
     drawn_ = *draw(declared_, *where_, config_, {});
-    homes_ =
-        *tile_homes::make(*where_, *drawn_, config_, parts_, {}, [](std::size_t n, auto touch) {
+    homes_ = *tile_homes::make(
+        *where_, *drawn_, config_, parts_, {},
+        [](std::size_t n, auto touch) {
           for (std::size_t i = 0; i < n; ++i) touch(i);
-        });
+        },
+        log_);
     work_ = std::make_unique<tile_work>(*where_, *homes_, updates_, workers_);
     pipeline_ = std::make_unique<tile_pipeline>(*where_, *drawn_, *homes_, *work_, workers_);
     for (std::uint32_t i = 0; i < tiles; ++i) order_.push_back({i});
@@ -41,6 +43,7 @@ class TilePipeline : public testing::Test {
   fakes::plain_backends parts_;
   std::optional<layout> where_;
   std::optional<blueprint> drawn_;
+  activity_log log_{parts_.time()};
   std::unique_ptr<tile_homes> homes_;
   fakes::descent updates_;
   workers workers_{plan_threads(2, find_numa_nodes())};

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "tools/trace/advice.hpp"
 
 namespace ballast::tools {
 namespace {
@@ -11,30 +11,16 @@ double seconds_of(nanoseconds time) { return std::chrono::duration<double>(time)
 
 }  // namespace
 
-attribution attribute(const step_record& record) {
-  const auto share = [&](nanoseconds time) { return seconds_of(time) / record.seconds; };
-  const step_times& times = record.report.times;
-  attribution shares{0, share(times.fetch_wait), share(times.gradient_wait),
-                     share(times.gradient_pass), share(times.update)};
-  shares.compute = std::max(
-      0.0, 1 - shares.fetch_wait - shares.gradient_wait - shares.gradient_pass - shares.update);
-  return shares;
-}
-
 std::string note(const step_record& record) {
-  const attribution shares = attribute(record);
-  return fmt::format(
-      "loss {:.4f}, norm {:.3f}, lr {:.2e}, {:.0f} tokens/s, {:.2f} s: compute {:.0f} %, "
-      "fetch {:.0f} %, gradients {:.0f} %, update {:.0f} %{}",
-      record.result.loss, record.result.gradient_norm, record.result.learning_rate,
-      record.tokens_per_second(), record.seconds, 100 * shares.compute, 100 * shares.fetch_wait,
-      100 * (shares.gradient_wait + shares.gradient_pass), 100 * shares.update,
-      record.result.skipped ? fmt::format(", SKIPPED at loss scale {}", record.result.loss_scale)
-                            : "");
+  return fmt::format("loss {:.4f}, norm {:.3f}, lr {:.2e}, {:.0f} tokens/s, {:.2f} s: {}{}",
+                     record.result.loss, record.result.gradient_norm, record.result.learning_rate,
+                     record.tokens_per_second(), record.seconds, shares_text(record.report.time),
+                     record.result.skipped
+                         ? fmt::format(", SKIPPED at loss scale {}", record.result.loss_scale)
+                         : "");
 }
 
 nlohmann::ordered_json log_line(const step_record& record) {
-  const attribution shares = attribute(record);
   nlohmann::ordered_json line{{"step", record.step},
                               {"loss", record.result.loss},
                               {"grad_norm", record.result.gradient_norm},
@@ -43,11 +29,10 @@ nlohmann::ordered_json log_line(const step_record& record) {
                               {"tokens_per_s", record.tokens_per_second()},
                               {"step_s", record.seconds},
                               {"skipped", record.result.skipped}};
-  line["attribution"] = {{"compute", shares.compute},
-                         {"fetch_wait", shares.fetch_wait},
-                         {"gradient_wait", shares.gradient_wait},
-                         {"gradient_pass", shares.gradient_pass},
-                         {"update", shares.update}};
+  for (std::size_t i = 0; i < activity_count; ++i) {
+    const auto what = static_cast<activity>(i);
+    line["attribution"][to_string(what)] = seconds_of(record.report.time[what]) / record.seconds;
+  }
   for (const hop each : {hop::read, hop::write, hop::upload, hop::download}) {
     const std::string name(to_string(each));
     line["bytes"][name] = record.report.moved[each].value;

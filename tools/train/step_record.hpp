@@ -19,12 +19,6 @@ struct step_record {
   double tokens_per_second() const { return static_cast<double>(result.tokens) / seconds; }
 };
 
-/// Shares of the step's wall time; they sum to 1. What is in none of the engine's calls is compute.
-struct attribution {
-  double compute, fetch_wait, gradient_wait, gradient_pass, update;
-};
-attribution attribute(const step_record& record);
-
 std::string note(const step_record& record);
 nlohmann::ordered_json log_line(const step_record& record);
 

@@ -59,9 +59,17 @@ exit_code train(std::span<const std::string> arguments) {
       return call.fail(written.error(), stage::set_up);
     }
   }
+  std::unique_ptr<trace_file> trace;
+  if (!settings.trace.empty()) {
+    auto opened = trace_file::open(settings.trace, steady_clock().now());
+    if (!opened) {
+      return call.fail(opened.error(), stage::set_up);
+    }
+    trace = *std::move(opened);
+  }
   call.echo_amounts();
   print_plan(**run);
-  if (auto trained = (*run)->train(log ? &*log : nullptr); !trained) {
+  if (auto trained = (*run)->train(log ? &*log : nullptr, trace.get()); !trained) {
     return call.fail(trained.error(), stage::running);
   }
   fmt::print("peak resident memory {}\n", rounded_size(peak_resident_memory()));

@@ -167,6 +167,8 @@ option_set train_options(train_settings& settings) {
   options.whole("sample-tokens", settings.sample.tokens, {0, 1u << 20},
                 "tokens of the sample; 0: none");
   options.text("log", settings.log, "FILE", "one JSON object a step there; - is stdout");
+  options.text("trace", settings.trace, "FILE",
+               "what moved and worked when, for Perfetto or chrome://tracing");
   return options;
 }
 

@@ -22,6 +22,7 @@ struct train_settings {
   std::string prompt = "The ";
   sample_options sample;
   std::string log;
+  std::string trace;
   std::uint64_t save_every = 0;  ///< steps between checkpoints; 0: one at the end
   bool resume = false;
   bool demo = false;

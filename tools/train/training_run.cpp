@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tools/command/size_text.hpp"
+#include "tools/trace/advice.hpp"
 #include "tools/train/training_blob.hpp"
 #include "tools/train/visits.hpp"
 
@@ -118,7 +119,15 @@ status training_run::save(json_lines* log) {
        {"saved_bytes", {{"folder", saved->folder.value}, {"nvme", saved->nvme.value}}}});
 }
 
-status training_run::train(json_lines* log) {
+status training_run::train(json_lines* log, trace_file* trace) {
+  engine_->trace_to(trace);
+  const status trained = train_steps(log, trace);
+  engine_->trace_to(nullptr);
+  const status closed = trace != nullptr ? trace->close() : status();
+  return trained ? closed : trained;
+}
+
+status training_run::train_steps(json_lines* log, trace_file* trace) {
   const steady_clock time;
   const std::uint64_t steps = settings_.trainer.learning_rate.steps;
   progress bar(stderr, progress_style::on(stderr), "step", steps, time);
@@ -133,6 +142,11 @@ status training_run::train(json_lines* log) {
     bar.update(record->step, note(*record));
     if (log != nullptr) {
       if (auto written = log->write(log_line(*record)); !written) {
+        return written;
+      }
+    }
+    if (trace != nullptr) {
+      if (auto written = trace->flush(); !written) {
         return written;
       }
     }
@@ -155,8 +169,8 @@ status training_run::train(json_lines* log) {
 }
 
 result<step_record> training_run::one_step(std::uint64_t index) {
-  const auto begin = std::chrono::steady_clock::now();
   predicted_ = engine_->predict(training_visits(model_));
+  const auto begin = std::chrono::steady_clock::now();
   const auto stepped = trainer_->step(index);
   if (!stepped) {
     return stepped.error();
@@ -168,6 +182,7 @@ result<step_record> training_run::one_step(std::uint64_t index) {
   trained_tokens_ += stepped->tokens;
   moved_ = record.report.moved;
   written_ += moved_[hop::write];
+  time_ += record.report.time;
   cached_tiles_ = record.report.cached_tiles;
   skipped_steps_ += stepped->skipped ? 1 : 0;
   // A skipped step updates nothing, so it moves no state; any other moves what the plan says.
@@ -205,6 +220,7 @@ void training_run::print_summary() const {
     fmt::print(" {} {}, {};", to_string(each), predicted_[each].value, moved_[each].value);
   }
   fmt::print(" {} of {} steps moved other than planned\n", unpredicted_steps_, done_ - begin_);
+  fmt::print("time: {}\n{}\n", shares_text(time_), advice(time_));
   print_disk();
 }
 

@@ -11,6 +11,7 @@
 #include "tools/command/json_lines.hpp"
 #include "tools/command/progress.hpp"
 #include "tools/engine_state.hpp"
+#include "tools/trace/trace_file.hpp"
 #include "tools/train/step_record.hpp"
 #include "tools/train/train_settings.hpp"
 
@@ -26,14 +27,16 @@ class training_run {
   const plan& sealed() const { return plan_; }
   std::vector<std::string> parts() const { return engine_->parts(); }
 
-  /// Trains all steps; results to stdout, progress to stderr, records to `log` where there is one.
-  status train(json_lines* log);
+  /// Trains all steps; results to stdout, progress to stderr, records to `log` and events to
+  /// `trace` where there are such.
+  status train(json_lines* log, trace_file* trace);
 
  private:
   training_run(train_settings settings, corpus text);
 
   status seal();
   status resume();
+  status train_steps(json_lines* log, trace_file* trace);
   status save(json_lines* log);
   result<step_record> one_step(std::uint64_t index);
   status evaluate(std::uint64_t step, json_lines* log, progress& bar);
@@ -59,6 +62,7 @@ class training_run {
   std::uint64_t unpredicted_steps_ = 0;  ///< whose traffic differed from the plan's
   traffic moved_;                        ///< of the last step
   std::uint32_t cached_tiles_ = 0;       ///< of the last step
+  attribution time_;                     ///< of all steps
   bytes written_;                        ///< to NVMe, by all steps
   std::uint64_t saves_ = 0;
   save_report saved_;  ///< by all saves
