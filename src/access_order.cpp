@@ -5,6 +5,7 @@
 namespace ballast {
 
 void access_order::restart() {
+  known_ = known_ || position_ > 0;
   recorded_.resize(position_ > 0 ? position_ : recorded_.size());
   position_ = 0;
 }
@@ -14,6 +15,7 @@ void access_order::observe(layer_id layer) {
     recorded_.resize(position_);
   }
   if (position_ == recorded_.size()) {
+    known_ = false;
     recorded_.push_back(layer);
   }
   ++position_;

@@ -19,12 +19,15 @@ class access_order {
   void observe(layer_id layer);
   /// The k-th layer still to come, k from 0; nullopt past the recorded end.
   std::optional<layer_id> upcoming(std::size_t k) const;
+  /// False until a whole pass was recorded, and again when it is left.
+  bool known() const { return known_; }
   /// How many other uses come before that of `layer`; `never` when none is recorded.
   std::size_t next_use(layer_id layer) const;
 
  private:
   std::vector<layer_id> recorded_;
   std::size_t position_ = 0;
+  bool known_ = false;
 };
 
 }  // namespace ballast

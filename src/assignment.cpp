@@ -88,9 +88,37 @@ void assignment::size_store() {
   }
   drawn_.staging.count = std::min(config_.pipeline_depth, stored);
   size_checkpoint_staging();
+  size_undo();
   if (sums_in_host) {
     drawn_.chunk_staging = {2, size_of(dtype::f32) * chunk_elements.value};
   }
+}
+
+/// Tiles whose update may begin before it is known that it will stand: their weights are kept in
+/// host memory meanwhile, their state in a second extent. Only the largest extents, so that every
+/// one that is free fits the next.
+void assignment::size_undo() {
+  std::uint32_t tiles = 0;
+  std::uint32_t slices = 0;
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    const tile& each = where_.tiles()[i];
+    const tile_bytes sizes = bytes_of(where_, each, config_.several_pushes);
+    const bool waits = !where_.at(each.layer).trainable() || sizes.sums.value > 0;
+    if (!on(i, place::nvme) || waits || sizes.stored() < drawn_.undo_extent) {
+      continue;
+    }
+    tiles = sizes.stored() > drawn_.undo_extent ? 1 : tiles + 1;
+    slices = static_cast<std::uint32_t>(count_up(each.range.count, slice_elements));
+    drawn_.undo_extent = sizes.stored();
+    drawn_.undo.size = std::max(drawn_.undo.size, sizes.weights);
+  }
+  if (tiles == 0) {
+    return;
+  }
+  const std::uint64_t room = config_.undo_memory.value / drawn_.undo.size.value;
+  drawn_.undo.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(room, tiles));
+  drawn_.nvme += drawn_.undo_extent * drawn_.undo.count;
+  drawn_.slices += slices * drawn_.undo.count;
 }
 
 void assignment::size_checkpoint_staging() {
@@ -168,6 +196,8 @@ void assignment::list_host() {
   line(place::host, "gradient staging", drawn_.chunk_staging.total());
   line(place::host, fmt::format("checkpoint staging, {} buffers", drawn_.checkpoint_staging.count),
        drawn_.checkpoint_staging.total());
+  line(place::host, fmt::format("undo, weights of {} tiles", drawn_.undo.count),
+       drawn_.undo.total());
   line(place::host, "store's bounce buffer", drawn_.nvme.value > 0 ? bounce_buffer : bytes{});
   line(place::host, "block sums", bytes{8} * where_.blocks());
   line(place::host, "digests", bytes{16} * drawn_.slices);
@@ -176,12 +206,14 @@ void assignment::list_host() {
 
 void assignment::list_rest() {
   plan& summary = drawn_.summary;
-  const bytes live{drawn_.nvme.value / drawn_.generations};
+  const bytes undo = drawn_.undo_extent * drawn_.undo.count;
+  const bytes live{(drawn_.nvme - undo).value / drawn_.generations};
   line(place::nvme, "optimizer state", live);
   line(place::nvme,
        fmt::format("the same in {} kept checkpoint{}", drawn_.generations - 1,
                    drawn_.generations == 2 ? "" : "s"),
-       drawn_.nvme - live);
+       drawn_.nvme - undo - live);
+  line(place::nvme, fmt::format("undo, state of {} tiles", drawn_.undo.count), undo);
   summary.budgets[static_cast<std::size_t>(place::device)] = config_.device_memory;
   summary.budgets[static_cast<std::size_t>(place::host)] = config_.host_memory;
   summary.budgets[static_cast<std::size_t>(place::nvme)] = nvme_budget(config_);

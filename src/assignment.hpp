@@ -23,6 +23,7 @@ class assignment {
   void size_slots();
   void size_store();
   void size_checkpoint_staging();
+  void size_undo();
   void line(place of, std::string name, bytes size);
   void list_device();
   void list_host();

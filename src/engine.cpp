@@ -126,12 +126,12 @@ result<memory_lease> engine::allocate(place where, bytes size, stream_ref stream
 
 result<activation_id> engine::store_activation(std::span<const std::byte> device_memory,
                                                stream_ref stream) {
-  return through([&] { return sealed_->store_activation(device_memory, stream); });
+  return through([&] { return sealed_->activations().store(device_memory, stream); });
 }
 
 status engine::load_activation(activation_id which, std::span<std::byte> device_memory,
                                stream_ref stream) {
-  return through([&] { return sealed_->load_activation(which, device_memory, stream); });
+  return through([&] { return sealed_->activations().load(which, device_memory, stream); });
 }
 
 status engine::begin_pass(std::string_view name) {
@@ -142,9 +142,18 @@ status engine::abandon() {
   return through([&] { return sealed_->abandon(); });
 }
 
+status engine::expect_step(const step_options& options) {
+  return through([&]() -> status {
+    if (auto sane = check_options(options, model_.groups().size()); !sane) {
+      return sane;
+    }
+    return sealed_->expect_step(options);
+  });
+}
+
 result<weights_lease> engine::fetch(layer_id layer, stream_ref stream) {
   require(layer.value < model_.layers().size(), "fetch() names a layer of the model");
-  return through([&] { return sealed_->weights().fetch(layer, stream); });
+  return through([&] { return sealed_->fetch(layer, stream); });
 }
 
 result<gradient_lease> engine::gradient_buffer(layer_id layer, stream_ref stream) {
@@ -154,7 +163,7 @@ result<gradient_lease> engine::gradient_buffer(layer_id layer, stream_ref stream
 
 status engine::push_gradients(gradient_lease gradient, bool last, stream_ref stream) {
   require(gradient.held(), "a gradient is pushed once, by the lease that holds it");
-  return through([&] { return sealed_->gradients().push(std::move(gradient), last, stream); });
+  return through([&] { return sealed_->push(std::move(gradient), last, stream); });
 }
 
 result<step_report> engine::step(const step_options& options) {
@@ -167,7 +176,7 @@ result<step_report> engine::step(const step_options& options) {
 }
 
 status engine::read(parameter_id which, state_part part, elements first, std::span<float> values) {
-  return through([&] { return sealed_->state().read(which, part, first, values); });
+  return through([&] { return sealed_->read(which, part, first, values); });
 }
 
 status engine::write(parameter_id which, state_part part, elements first,

@@ -164,6 +164,7 @@ status gradient_slots::round_and_download(const gradient_lease& gradient, slot& 
   const std::vector<gradient_chunk>& chunks = rounding_.chunks(gradient.layer());
   device& on = homes_.on_device();
   from.downloads.resize(chunks.size());
+  from.layer = gradient.layer();
   const active_span busy(homes_.log(), activity::optimizer, "round", subject::of(gradient.layer()));
   workers_.for_each(chunks.size(), [&](std::size_t i) {
     const gradient_chunk& part = chunks[i];
@@ -184,6 +185,17 @@ status gradient_slots::round_and_download(const gradient_lease& gradient, slot& 
   });
   std::erase_if(from.downloads, [](const ticket& each) { return !each.valid(); });
   return passes_.take();
+}
+
+bool gradient_slots::at_home(layer_id layer) const {
+  return complete_[layer.value] && where_.at(layer).trainable() && !sums_.exist_for(layer) &&
+         std::ranges::none_of(slots_, [&](const slot& each) {
+           return each.layer == layer &&
+                  std::ranges::any_of(each.downloads, [](const ticket& download) {
+                    const auto arrived = download.poll();
+                    return !arrived || !*arrived;
+                  });
+         });
 }
 
 status gradient_slots::settle_all() {

@@ -35,6 +35,9 @@ class gradient_slots final : public lease_keeper {
   /// Forgets every gradient of this step.
   void reset();
 
+  /// Whether all of a layer's gradient is at home, as it will be used: not where it is still summed.
+  bool at_home(layer_id layer) const;
+
   /// Of the completed gradient: the ordered sum of squares, and whether all of it was finite.
   double sum_of_squares() const { return rounding_.sum_of_squares(); }
   bool finite() const { return rounding_.finite(); }
@@ -46,6 +49,7 @@ class gradient_slots final : public lease_keeper {
  private:
   struct slot {
     bool leased = false;
+    layer_id layer;  ///< whose gradient `downloads` bring home
     std::vector<ticket> downloads;
   };
 

@@ -32,6 +32,10 @@ class layer_slots final : public lease_keeper {
   /// Errors: of an upload that had not arrived
   status invalidate();
 
+  /// Whether the pass may fetch the layer again, as far as is known.
+  bool may_be_fetched(layer_id layer) const {
+    return !order_->known() || order_->next_use(layer) != access_order::never;
+  }
   bool any_leased() const { return leases_ > 0; }
 
   void give_back(std::uint32_t index) override;

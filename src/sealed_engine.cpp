@@ -72,19 +72,15 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   }
   on_device_ = std::make_unique<caller_memory>(place::device, for_caller);
   in_host_ = std::make_unique<caller_memory>(place::host, homes_->caller_host());
+  activations_ = std::make_unique<stored_activations>(*homes_, *in_host_);
   layer_slots_ = std::make_unique<layer_slots>(declared_, where_, drawn_, *homes_);
   gradient_slots_ = std::make_unique<gradient_slots>(declared_, where_, drawn_, *homes_,
                                                      *host_updates_, workers_);
   work_ = std::make_unique<tile_work>(where_, *homes_, *host_updates_, workers_);
   pipeline_ = std::make_unique<tile_pipeline>(where_, drawn_, *homes_, *work_, workers_);
   state_ = std::make_unique<state_access>(declared_, where_, *homes_, *pipeline_, *work_);
-  for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
-    if (where_.at(where_.tiles()[i].layer).trainable()) {
-      tile_order_.push_back({i});
-    }
-  }
-  order_by_owner();
-  recipes_.resize(declared_.groups().size());
+  optimizer_step_ = std::make_unique<optimizer_step>(declared_, where_, drawn_, *homes_, *work_,
+                                                     *pipeline_, workers_, time_);
   if (auto filled = fill(); !filled) {
     return filled;
   }
@@ -108,26 +104,9 @@ status sealed_engine::fill() {
       order.push_back({i});
     }
   }
-  order.insert(order.end(), tile_order_.rbegin(), tile_order_.rend());
+  const auto updated = optimizer_step_->order();
+  order.insert(order.end(), updated.rbegin(), updated.rend());
   return state_->initialise(order);
-}
-
-/// Where there are several NUMA nodes their tiles take turns, so that all are at work: a node's
-/// threads work on its own tiles only.
-void sealed_engine::order_by_owner() {
-  std::vector<std::vector<tile_id>> of_node(workers_.nodes());
-  for (const tile_id each : tile_order_) {
-    of_node[workers_.owner_of(homes_->at(each).share)].push_back(each);
-  }
-  const std::size_t total = tile_order_.size();
-  tile_order_.clear();
-  for (std::size_t turn = 0; tile_order_.size() < total; ++turn) {
-    for (const std::vector<tile_id>& each : of_node) {
-      if (turn < each.size()) {
-        tile_order_.push_back(each[turn]);
-      }
-    }
-  }
 }
 
 void sealed_engine::remember(const failure& problem) {
@@ -141,6 +120,9 @@ void sealed_engine::remember(const failure& problem) {
 
 status sealed_engine::begin_pass(std::string_view name) {
   require(!layer_slots_->any_leased(), "a pass begins while no weights are on lease");
+  if (auto settled = settle_updates(); !settled) {
+    return settled;
+  }
   if (auto begun = layer_slots_->begin_pass(name); !begun) {
     return begun;
   }
@@ -149,7 +131,61 @@ status sealed_engine::begin_pass(std::string_view name) {
   return {};
 }
 
+/// The settings of an update that is `later` updates from the last one.
+optimizer_step::settings sealed_engine::coming(const step_options& options,
+                                               std::uint64_t later) const {
+  return {options, updates_ + later, noise_seed_};
+}
+
+status sealed_engine::expect_step(const step_options& options) {
+  optimizer_step_->expect(coming(options, 1));
+  return {};
+}
+
+result<weights_lease> sealed_engine::fetch(layer_id layer, stream_ref stream) {
+  // It is used once more than the recorded order said: its weights must be the old ones.
+  if (optimizer_step_->begun(layer)) {
+    if (auto withdrawn = optimizer_step_->withdraw(); !withdrawn) {
+      return withdrawn.error();
+    }
+  }
+  auto weights = layer_slots_->fetch(layer, stream);
+  begin_updates();
+  return weights;
+}
+
+status sealed_engine::push(gradient_lease gradient, bool last, stream_ref stream) {
+  const layer_id layer = gradient.layer();
+  auto pushed = gradient_slots_->push(std::move(gradient), last, stream);
+  if (pushed && last && optimizer_step_->expecting()) {
+    waiting_.push_back(layer);
+  }
+  begin_updates();
+  return pushed;
+}
+
+/// Layers whose gradient has come home and whose weights are not used any more.
+void sealed_engine::begin_updates() {
+  std::erase_if(waiting_, [&](layer_id layer) {
+    const bool ready = optimizer_step_->expecting() && gradient_slots_->at_home(layer) &&
+                       !layer_slots_->may_be_fetched(layer);
+    if (ready) {
+      optimizer_step_->offer(layer);
+    }
+    return ready;
+  });
+}
+
+/// Before anything that looks at state or changes it, other than step().
+status sealed_engine::settle_updates() {
+  waiting_.clear();
+  return optimizer_step_->withdraw();
+}
+
 status sealed_engine::abandon() {
+  if (auto settled = settle_updates(); !settled) {
+    return settled;
+  }
   const status settled = gradient_slots_->settle_all();
   gradient_slots_->reset();
   return settled;
@@ -159,6 +195,7 @@ result<step_report> sealed_engine::step(const step_options& options) {
   if (layer_slots_->any_leased() || gradient_slots_->any_leased()) {
     return failure{errc::wrong_order, "step() while weights or gradients are on lease"};
   }
+  waiting_.clear();
   if (auto ready = gradient_slots_->complete(); !ready) {
     return ready.error();
   }
@@ -180,58 +217,22 @@ result<step_report> sealed_engine::step(const step_options& options) {
     // The 1e-6 is torch.nn.utils.clip_grad_norm_'s.
     report.clip_coefficient = std::min(1.0, options.clip_norm / (report.gradient_norm + 1e-6));
   }
-  if (!report.skipped) {
-    ++updates_;
-    if (auto updated = update(options, report.clip_coefficient / options.loss_scale); !updated) {
-      return updated.error();
-    }
+  report.early_tiles = optimizer_step_->early_tiles();
+  updates_ += report.skipped ? 0 : 1;
+  if (auto updated = report.skipped
+                         ? optimizer_step_->skip()
+                         : optimizer_step_->finish(coming(options, 0), report.clip_coefficient);
+      !updated) {
+    return updated.error();
   }
   gradient_slots_->reset();
   report.step = ++steps_;
   report.updates = updates_;
-  report.cached_tiles = report.skipped ? 0 : hits_;
+  report.rolled_back = optimizer_step_->rolled_back();
+  report.cached_tiles = optimizer_step_->cached_tiles();
+  optimizer_step_->end();
   account(report);
   return report;
-}
-
-status sealed_engine::update(const step_options& options, double scale) {
-  for (std::size_t i = 0; i < recipes_.size(); ++i) {
-    const double rate = options.group_learning_rates.empty() ? options.learning_rate
-                                                             : options.group_learning_rates[i];
-    recipes_[i].scalars = make_scalars(declared_.groups()[i], rate, updates_, scale);
-    recipes_[i].noise_key = arithmetic::noise_key(noise_seed_, updates_);
-  }
-  std::atomic<std::uint32_t> findings = found_nothing;
-  const tile_work::body one_slice = [&](const tile_work::slice& each) -> status {
-    const time_point begin = time_.now();
-    std::uint32_t found = found_nothing;
-    work_->update(each, recipes_, found);
-    if (found != found_nothing) {
-      findings.fetch_or(found, std::memory_order_relaxed);
-    }
-    optimizer_busy_ns_.fetch_add((time_.now() - begin).count(), std::memory_order_relaxed);
-    return {};
-  };
-  const std::uint64_t hits = pipeline_->hits();
-  const status moved = pipeline_->run(
-      tile_order_, tile_pipeline::movement::read_and_write,
-      [&](tile_id which, std::span<std::byte> state) {
-        const active_span busy(log_, activity::optimizer, "update", subject::of(which));
-        return work_->for_slices(which, state, where_.at(which).range, tile_work::access::change,
-                                 one_slice);
-      },
-      tile_pipeline::after::keep_last);
-  hits_ = static_cast<std::uint32_t>(pipeline_->hits() - hits);
-  // The tail of one step is the head of the next: what was used last is still in cache.
-  std::ranges::reverse(tile_order_);
-  if (moved && (findings.load() & found_weight_overflow) != 0) {
-    return failure{
-        errc::weight_overflow,
-        fmt::format("update {}: a master value has no finite weight in the compute type; "
-                    "lower the learning rate",
-                    updates_)};
-  }
-  return moved;
 }
 
 void sealed_engine::account(step_report& report) {
@@ -247,7 +248,7 @@ void sealed_engine::account(step_report& report) {
     count(hop::read, disk->read());
     count(hop::write, disk->write());
   }
-  now.optimizer_busy = nanoseconds(optimizer_busy_ns_.load());
+  now.optimizer_busy = optimizer_step_->busy();
   for (std::size_t i = 0; i < hop_count; ++i) {
     report.moved.moved[i] = now.moved.moved[i] - before_.moved.moved[i];
     report.busy[i] = now.busy[i] - before_.busy[i];
@@ -262,6 +263,10 @@ result<save_report> sealed_engine::save(std::string_view blob) {
     return failure{errc::wrong_order, checkpoints_ == nullptr
                                           ? "no folder for checkpoints was configured"
                                           : "save() while weights or gradients are on lease"};
+  }
+  if (auto settled = settle_updates(); !settled) {
+    remember(settled.error());
+    return settled.error();
   }
   const time_point begin = time_.now();
   const auto written = [&] {
@@ -294,6 +299,7 @@ result<std::string> sealed_engine::load() {
   if (auto usable = checkpoints_->usable(); !usable) {
     return usable.error();
   }
+  (void)settle_updates();  // whatever it met, the checkpoint takes its place
   if (auto settled = gradient_slots_->settle_all(); !settled) {
     return settled.error();
   }
@@ -315,58 +321,27 @@ result<std::string> sealed_engine::load() {
   return std::move(found->blob);
 }
 
-result<activation_id> sealed_engine::store_activation(std::span<const std::byte> device_memory,
-                                                      stream_ref stream) {
-  auto memory = in_host_->allocate({device_memory.size()});
-  if (!memory) {
-    return memory.error();
-  }
-  if (auto ordered = homes_->on_device().order_links_after(stream); !ordered) {
-    return ordered.error();
-  }
-  const activation_id named{next_activation_++};
-  const ticket download =
-      homes_->download().submit({.address = address_of(device_memory), .memory = memory->span()});
-  activations_.emplace(named.value, stored_activation{*std::move(memory), download});
-  // The caller may write to the memory again as soon as its stream has passed this point.
-  if (auto ordered = homes_->on_device().order_after(stream, download); !ordered) {
-    return ordered.error();
-  }
-  return named;
-}
-
-status sealed_engine::load_activation(activation_id which, std::span<std::byte> device_memory,
-                                      stream_ref stream) {
-  const auto found = activations_.find(which.value);
-  if (found == activations_.end() || found->second.memory.span().size() != device_memory.size()) {
-    return failure{errc::invalid_argument, "an activation is loaded once, with its stored size"};
-  }
-  if (auto stored = found->second.download.wait(); !stored) {
-    return stored;
-  }
-  if (auto ordered = homes_->on_device().order_links_after(stream); !ordered) {
-    return ordered;
-  }
-  const ticket upload = homes_->upload().submit(
-      {.address = address_of(device_memory), .memory = found->second.memory.span()});
-  if (auto ordered = homes_->on_device().order_after(stream, upload); !ordered) {
-    return ordered;
-  }
-  const status arrived = upload.wait();  // the host memory is free again only then
-  activations_.erase(found);
-  return arrived;
-}
-
 status sealed_engine::write(parameter_id which, state_part part, elements first,
                             std::span<const float> values) {
+  if (auto settled = settle_updates(); !settled) {
+    return settled;
+  }
   if (auto settled = layer_slots_->invalidate(); !settled) {
     return settled;
   }
   return state_->write(which, part, first, values);
 }
 
+status sealed_engine::read(parameter_id which, state_part part, elements first,
+                           std::span<float> values) {
+  if (auto settled = settle_updates(); !settled) {
+    return settled;
+  }
+  return state_->read(which, part, first, values);
+}
+
 traffic sealed_engine::predict(std::span<const visit> visits) const {
-  return ballast::predict(declared_, where_, drawn_, config_, visits, tile_order_,
+  return ballast::predict(declared_, where_, drawn_, config_, visits, optimizer_step_->order(),
                           [this](tile_id which) { return pipeline_->cached(which); });
 }
 

@@ -4,16 +4,15 @@
 #pragma once
 
 #include <ballast/engine.hpp>
-#include <unordered_map>
 
 #include "activity_log.hpp"
 #include "caller_memory.hpp"
 #include "checkpoints.hpp"
 #include "gradient_slots.hpp"
 #include "layer_slots.hpp"
+#include "optimizer_step.hpp"
 #include "state_access.hpp"
-#include "tile_pipeline.hpp"
-#include "tile_work.hpp"
+#include "stored_activations.hpp"
 
 namespace ballast {
 
@@ -23,15 +22,14 @@ class sealed_engine {
       const model& declared, layout where, blueprint drawn, const engine_config& config,
       backends& parts, const std::array<bytes, place_count>& reserved);
 
+  status expect_step(const step_options& options);
+  result<weights_lease> fetch(layer_id layer, stream_ref stream);
+  status push(gradient_lease gradient, bool last, stream_ref stream);
   result<step_report> step(const step_options& options);
   status abandon();
   status begin_pass(std::string_view name);
 
-  result<activation_id> store_activation(std::span<const std::byte> device_memory,
-                                         stream_ref stream);
-  status load_activation(activation_id which, std::span<std::byte> device_memory,
-                         stream_ref stream);
-
+  status read(parameter_id which, state_part part, elements first, std::span<float> values);
   status write(parameter_id which, state_part part, elements first, std::span<const float> values);
 
   result<save_report> save(std::string_view blob);
@@ -42,9 +40,8 @@ class sealed_engine {
   void remember(const failure& problem);
   const status& health() const { return health_; }
 
-  layer_slots& weights() { return *layer_slots_; }
   gradient_slots& gradients() { return *gradient_slots_; }
-  state_access& state() { return *state_; }
+  stored_activations& activations() { return *activations_; }
   caller_memory& memory(place where) { return where == place::device ? *on_device_ : *in_host_; }
   const plan& summary() const { return drawn_.summary; }
   traffic predict(std::span<const visit> visits) const;
@@ -57,10 +54,11 @@ class sealed_engine {
  private:
   explicit sealed_engine(const model& declared, layout where, blueprint drawn,
                          const engine_config& config, backends& parts);
-  void order_by_owner();
   status fill();
   status build(const std::array<bytes, place_count>& reserved, backends& parts);
-  status update(const step_options& options, double scale);
+  optimizer_step::settings coming(const step_options& options, std::uint64_t later) const;
+  void begin_updates();
+  status settle_updates();
   void account(step_report& report);
 
   const model& declared_;
@@ -78,27 +76,19 @@ class sealed_engine {
   std::unique_ptr<gradient_slots> gradient_slots_;
   std::unique_ptr<tile_work> work_;
   std::unique_ptr<tile_pipeline> pipeline_;
+  std::unique_ptr<optimizer_step> optimizer_step_;
   std::unique_ptr<state_access> state_;
   std::unique_ptr<checkpoints> checkpoints_;  ///< none where no folder is configured
   std::unique_ptr<caller_memory> on_device_;
   std::unique_ptr<caller_memory> in_host_;
+  std::unique_ptr<stored_activations> activations_;
 
-  struct stored_activation {
-    memory_lease memory;
-    ticket download;
-  };
-  std::unordered_map<std::uint32_t, stored_activation> activations_;
-  std::uint32_t next_activation_ = 0;
-
-  std::vector<tile_id> tile_order_;     ///< trainable tiles; reversed after every step
-  std::vector<update_recipe> recipes_;  ///< by group, without what a layer fixes
+  std::vector<layer_id> waiting_;  ///< complete, but not yet at home
   std::uint64_t noise_seed_;
   std::uint64_t steps_ = 0;
   std::uint64_t updates_ = 0;
-  std::uint32_t hits_ = 0;  ///< of the last update
   status health_;
   step_report before_;  ///< counters at the last report
-  std::atomic<std::int64_t> optimizer_busy_ns_ = 0;
 };
 
 }  // namespace ballast

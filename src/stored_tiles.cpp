@@ -1,6 +1,7 @@
 #include "stored_tiles.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ballast {
 
@@ -9,12 +10,17 @@ status stored_tiles::place(tile_id which, bytes size, std::uint32_t slices) {
   if (!first) {
     return first.error();
   }
-  tiles_[which.value] = {*first, *first, true, false};
+  tiles_[which.value] = {*first, *first, true, false, {}, {}};
   return {};
 }
 
 status stored_tiles::renew(tile_id which) {
   generations& of = tiles_[which.value];
+  if (of.spare) {
+    of.latest = *std::exchange(of.spare, std::nullopt);
+    of.renewed = true;
+    return {};
+  }
   if (of.renewed || !is_kept(which, of.current)) {
     return {};
   }
@@ -45,6 +51,42 @@ status stored_tiles::move_away(tile_id which, const failure& why) {
   of.latest = *next;
   of.renewed = true;
   return {};
+}
+
+status stored_tiles::keep_before(tile_id which) {
+  generations& of = tiles_[which.value];
+  require(!of.before && !of.renewed, "an update that may be undone begins with what is on disk");
+  auto next = disk_.allocate(of.current.size, of.current.slices);
+  if (!next) {
+    return next.error();
+  }
+  of.spare = *next;
+  of.before = of.current;
+  return {};
+}
+
+void stored_tiles::retire(tile_id which) {
+  generations& of = tiles_[which.value];
+  const extent before = *std::exchange(of.before, std::nullopt);
+  if (before.address != of.current.address && !is_kept(which, before)) {
+    disk_.release(before);
+  }
+}
+
+void stored_tiles::roll_back(tile_id which) {
+  generations& of = tiles_[which.value];
+  const extent before = *std::exchange(of.before, std::nullopt);
+  if (const auto unused = std::exchange(of.spare, std::nullopt)) {
+    disk_.release(*unused);
+  }
+  if (of.renewed) {
+    disk_.release(of.latest);
+  }
+  if (of.current.address != before.address) {
+    disk_.release(of.current);
+  }
+  of.latest = of.current = before;
+  of.renewed = false;
 }
 
 void stored_tiles::keep(std::uint64_t checkpoint) {

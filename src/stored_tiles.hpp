@@ -5,15 +5,18 @@
 //              the current extent, into another one
 //   move_away(t) they could not be written there: another folder's turn, if there is one
 //   written(t) they are there: the new generation is current
+//   keep_before(t) the coming update may be undone: it goes into another extent, and the one before
+//              it stays until retire(t), which gives it up, or roll_back(t), which returns to it
 //   keep(c)    every current extent belongs to checkpoint c as well
 //   drop(c)    checkpoint c is given up: what only it referred to is free
 //
-// So a tile takes 1 + K extents, K checkpoints being kept. Owned by tile_homes. Calls for different
+// So a tile takes 1 + K extents, K checkpoints being kept, and one more while it can be undone. Owned by tile_homes. Calls for different
 // tiles may come from different threads; keep() and drop() while nothing else runs.
 #pragma once
 
 #include <ballast/store.hpp>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace ballast {
@@ -36,6 +39,11 @@ class stored_tiles {
   /// Errors: `why`, where there is none, or none with room
   status move_away(tile_id which, const failure& why);
 
+  /// Errors: no_space, and nothing has changed
+  status keep_before(tile_id which);
+  void retire(tile_id which);
+  void roll_back(tile_id which);
+
   void keep(std::uint64_t checkpoint);
   void drop(std::uint64_t checkpoint);
 
@@ -45,6 +53,8 @@ class stored_tiles {
     extent current;        ///< on disk; equal to latest, but between renew() and written()
     bool placed = false;   ///< rests on NVMe
     bool renewed = false;  ///< latest has room of its own, not yet written
+    std::optional<extent> before = {};  ///< of an update that may be undone
+    std::optional<extent> spare = {};   ///< where that update is to go
   };
   struct kept {
     std::uint64_t checkpoint;

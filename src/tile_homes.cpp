@@ -79,6 +79,7 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   const std::array arrays = {drawn.staging.total(),
                              drawn.checkpoint_staging.total(),
                              drawn.chunk_staging.total(),
+                             drawn.undo.total(),
                              in_host.weights,
                              in_host.gradient,
                              in_host.sums,
@@ -135,6 +136,9 @@ status tile_homes::place_slots(const blueprint& drawn) {
   }
   for (std::uint32_t i = 0; i < drawn.chunk_staging.count; ++i) {
     chunks_.push_back(take(host_left_, drawn.chunk_staging.size));
+  }
+  for (std::uint32_t i = 0; i < drawn.undo.count; ++i) {
+    undo_.push_back(take(host_left_, drawn.undo.size));
   }
   return {};
 }

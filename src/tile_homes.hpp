@@ -52,6 +52,8 @@ class tile_homes {
   std::size_t staging_count() const { return staging_.size(); }
   std::span<std::byte> staging(std::uint32_t slot) const { return staging_[slot]; }
   std::span<std::byte> checkpoint_staging(std::uint32_t slot) const { return checkpoint_[slot]; }
+  std::size_t undo_count() const { return undo_.size(); }
+  std::span<std::byte> undo(std::uint32_t slot) const { return undo_[slot]; }
   std::span<std::byte> chunk_staging(std::uint32_t slot) const { return chunks_[slot]; }
   std::span<std::byte> layer_slot(std::uint32_t slot) const { return layer_slots_[slot]; }
   std::span<std::byte> gradient_slot(std::uint32_t slot) const { return gradient_slots_[slot]; }
@@ -73,7 +75,8 @@ class tile_homes {
   std::unique_ptr<stored_tiles> stored_;
   std::span<std::byte> host_left_;  ///< of the region, not yet given out
   std::vector<tile_home> homes_;
-  std::vector<std::span<std::byte>> staging_, checkpoint_, chunks_, layer_slots_, gradient_slots_;
+  std::vector<std::span<std::byte>> staging_, checkpoint_, chunks_, undo_, layer_slots_,
+      gradient_slots_;
   std::span<std::byte> caller_host_;
 };
 

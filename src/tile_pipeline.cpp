@@ -62,21 +62,20 @@ tile_pipeline::tile_pipeline(const layout& where, const blueprint& drawn, tile_h
 
 tile_pipeline::~tile_pipeline() = default;
 
-/// Sorts the run's tiles on NVMe into those in the cache and those to be brought in.
+/// Which of the run's tiles are in the cache, and which are to be there when it ends.
 void tile_pipeline::line_up(std::span<const tile_id> tiles, after then) {
-  next_staged_ = 0;
-  staged_.clear();
   found_.clear();
   std::size_t on_disk = 0;
   for (const tile_id each : tiles) {
     if (homes_.at(each).where == place::nvme) {
       ++on_disk;
       carrier* const there = carrier_of_[each.value];
-      there != nullptr ? found_.push_back(there) : staged_.push_back(each);
+      if (there != nullptr) {
+        found_.push_back(there);
+      }
       kept_[each.value] = there != nullptr && then == after::as_before;
     }
   }
-  hits_ += found_.size();
   std::size_t left = then == after::keep_last ? std::min(cache_size_, on_disk) : 0;
   for (std::size_t i = tiles.size(); left > 0; --i) {
     if (homes_.at(tiles[i - 1]).where == place::nvme) {
@@ -88,30 +87,64 @@ void tile_pipeline::line_up(std::span<const tile_id> tiles, after then) {
 
 status tile_pipeline::run(std::span<const tile_id> tiles, movement moved, const work& todo,
                           after then) {
+  open(tiles, moved, todo, then);
+  return finish(tiles);
+}
+
+void tile_pipeline::open(std::span<const tile_id> tiles, movement moved, const work& todo,
+                         after then) {
+  require(todo_ == nullptr, "one run at a time");
   movement_ = moved;
   todo_ = &todo;
   line_up(tiles, then);
-  workers_.arena().execute([&] {
-    for (carrier& each : carriers_) {
-      each.outcome = {};
+  const std::lock_guard hold(gate_);
+  next_staged_ = 0;
+  staged_.clear();
+  idle_.clear();
+  for (carrier& each : carriers_) {
+    each.outcome = {};
+    if (!each.cached) {
+      idle_.push_back(&each);
     }
-    // The free ones first: work frees a carrier that holds a tile, and its way then leads to
-    // `begin` by itself. Counted as free here too it would go round twice.
-    for (carrier& each : carriers_) {
-      if (!each.cached) {
-        nodes_->begin.try_put(&each);
+  }
+}
+
+void tile_pipeline::feed(std::span<const tile_id> some) {
+  std::vector<carrier*> woken;
+  {
+    const std::lock_guard hold(gate_);
+    for (const tile_id each : some) {
+      if (homes_.at(each).where == place::nvme && !cached(each)) {
+        staged_.push_back(each);
       }
     }
+    const std::size_t wanted = std::min(idle_.size(), staged_.size() - next_staged_);
+    woken.assign(idle_.end() - static_cast<std::ptrdiff_t>(wanted), idle_.end());
+    idle_.resize(idle_.size() - wanted);
+  }
+  for (carrier* const each : woken) {
+    nodes_->begin.try_put(each);
+  }
+}
+
+status tile_pipeline::finish(std::span<const tile_id> rest) {
+  hits_ += found_.size();
+  workers_.arena().execute([&] {
+    feed(rest);
     for (carrier* const each : found_) {
       nodes_->work.try_put(each);
     }
-    for (const tile_id each : tiles) {
+    for (const tile_id each : rest) {
       if (homes_.at(each).where != place::nvme) {
         nodes_->direct.try_put(each.value);
       }
     }
-    nodes_->graph.wait_for_all();
   });
+  return drain();
+}
+
+status tile_pipeline::drain() {
+  workers_.arena().execute([&] { nodes_->graph.wait_for_all(); });
   todo_ = nullptr;
   return failures_.take();
 }
@@ -143,15 +176,29 @@ void tile_pipeline::begin(carrier* with, choice::output_ports_type& to) {
     return;
   }
   failures_.note(with->outcome);
-  if (with->cached || failures_.any() || next_staged_ == staged_.size()) {
+  if (with->cached) {
     return;
   }
-  with->holds = staged_[next_staged_++];
+  const auto next = next_for(with);
+  if (!next) {
+    return;
+  }
+  with->holds = *next;
   if (movement_ == movement::write_only) {
     std::get<1>(to).try_put(with);
   } else {
     std::get<0>(to).try_put(with);
   }
+}
+
+/// The tile that `with` is to bring in; without one it is idle.
+std::optional<tile_id> tile_pipeline::next_for(carrier* with) {
+  const std::lock_guard hold(gate_);
+  if (failures_.any() || next_staged_ == staged_.size()) {
+    idle_.push_back(with);
+    return std::nullopt;
+  }
+  return staged_[next_staged_++];
 }
 
 void tile_pipeline::start(carrier* with, bool reading, node_gateway& gateway) {

@@ -19,6 +19,7 @@
 
 #include <ballast/result.hpp>
 #include <functional>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -56,6 +57,17 @@ class tile_pipeline {
   status run(std::span<const tile_id> tiles, movement moved, const work& todo,
              after then = after::as_before);
 
+  // The same in parts, while the caller does something else. `todo` lives until the end.
+
+  /// A run over `tiles` begins; none of them has been started yet.
+  void open(std::span<const tile_id> tiles, movement moved, const work& todo, after then);
+  /// Starts some of them, which rest on NVMe and not in the cache; returns at once.
+  void feed(std::span<const tile_id> some);
+  /// Starts `rest`, all that was not fed, and ends the run. Joins the workers.
+  status finish(std::span<const tile_id> rest);
+  /// Ends the run with what was fed. Joins the workers.
+  status drain();
+
   /// Writes what the cache holds and the disk does not; it stays in the cache.
   status flush();
   /// Forgets what the cache holds, written or not.
@@ -88,6 +100,7 @@ class tile_pipeline {
   struct graph_nodes;
 
   void line_up(std::span<const tile_id> tiles, after then);
+  std::optional<tile_id> next_for(carrier* with);
   void begin(carrier* with, choice::output_ports_type& to);
   void start(carrier* with, bool reading, node_gateway& gateway);
   void arrive(carrier& with, const status& outcome);
@@ -106,13 +119,16 @@ class tile_pipeline {
   // Of the run under way.
   movement movement_ = movement::read_and_write;
   const work* todo_ = nullptr;
-  std::vector<tile_id> staged_;       ///< to be brought in, in order
   std::vector<carrier*> found_;       ///< hold a tile of the run from the beginning
   std::vector<std::uint8_t> kept_;    ///< by tile: stays in its carrier after the run
   std::vector<carrier*> carrier_of_;  ///< by tile, where it is cached
-  std::size_t next_staged_ = 0;       ///< touched by the serial `begin` only
   std::uint64_t hits_ = 0;
   first_failure failures_;
+
+  std::mutex gate_;
+  std::vector<tile_id> staged_;  ///< to be brought in, in order; guarded by gate_
+  std::size_t next_staged_ = 0;  // guarded by gate_
+  std::vector<carrier*> idle_;   ///< wait for a tile; guarded by gate_
 };
 
 }  // namespace ballast

@@ -138,6 +138,9 @@ void add_engine_options(option_set& options, engine_config& config) {
                 "layers whose weights are on the device at once");
   options.whole("gradient-slots", config.gradient_slots, {1, 1024},
                 "layers whose gradient is on the device at once");
+  options.size("undo-memory", config.undo_memory,
+               "host memory for undoing updates that begin during backward; 0: they wait for its "
+               "end");
   options.whole("threads", config.threads, {0, 1024},
                 "engine threads; 0: one a core, less one or two for the links from 5 cores on");
   options.flag("several-pushes", config.several_pushes,

@@ -24,10 +24,20 @@ class leased_gradients final : public gradients_view {
   gradient_lease lease_;
 };
 
+ballast::step_options of_engine(const step_options& options) {
+  return {.learning_rate = options.learning_rate,
+          .clip_norm = options.clip_norm,
+          .loss_scale = options.loss_scale};
+}
+
 }  // namespace
 
 void engine_state::begin_pass(std::string_view name) {
   (void)engine_.begin_pass(name);  // its failure sticks: the next fetch() returns it
+}
+
+void engine_state::expect_step(const step_options& options) {
+  (void)engine_.expect_step(of_engine(options));  // what it refuses step() refuses too
 }
 
 result<std::unique_ptr<weights_view>> engine_state::fetch(layer_id which) {
@@ -53,9 +63,7 @@ status engine_state::push(std::unique_ptr<gradients_view> gradients, bool last) 
 }
 
 result<step_outcome> engine_state::step(const step_options& options) {
-  auto report = engine_.step({.learning_rate = options.learning_rate,
-                              .clip_norm = options.clip_norm,
-                              .loss_scale = options.loss_scale});
+  auto report = engine_.step(of_engine(options));
   if (!report) {
     return report.error();
   }

@@ -15,6 +15,7 @@ class engine_state final : public inspectable_state {
   explicit engine_state(engine& kept_by) : engine_(kept_by) {}
 
   void begin_pass(std::string_view name) override;
+  void expect_step(const step_options& options) override;
   result<std::unique_ptr<weights_view>> fetch(layer_id which) override;
   result<std::unique_ptr<gradients_view>> gradients(layer_id which) override;
   status push(std::unique_ptr<gradients_view> gradients, bool last) override;

@@ -42,6 +42,9 @@ struct engine_config {
   std::uint32_t layer_slots = 2;     ///< layers whose weights are on the device at once
   std::uint32_t gradient_slots = 2;  ///< layers whose gradient is on the device at once
   std::uint32_t threads = 0;         ///< engine threads; 0: plan_threads() decides
+  /// Host memory for undoing updates that begin while backward still runs (engine::expect_step); a
+  /// tile on NVMe takes its weights' size. Zero: updates wait for step().
+  bytes undo_memory{};
   bool several_pushes = false;  ///< keep fp32 sums, so that a layer may be pushed more than once
 
   io_backend io = io_backend::automatic;

@@ -81,6 +81,12 @@ class engine {
   /// pass's order is recorded and followed on its own.
   status begin_pass(std::string_view name);
 
+  /// Says what the coming step() will be called with, so that updates may begin while gradients are
+  /// still being pushed (engine_config::undo_memory). Optional, and never changes a bit: what was
+  /// begun is undone where the step turns out otherwise (clipped, skipped, called with something
+  /// else, its state looked at before).
+  status expect_step(const step_options& options);
+
   /// Drops the gradients pushed since the last step(): the next step starts clean.
   status abandon();
 

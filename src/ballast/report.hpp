@@ -45,6 +45,8 @@ struct step_report {
   double clip_coefficient = 1;
   bool skipped = false;                       ///< a NaN or Inf in a gradient: nothing was updated
   traffic moved;                              ///< since begin_pass() or the last report
+  std::uint32_t early_tiles = 0;              ///< whose update began before step()
+  bool rolled_back = false;                   ///< those were undone, and updated again
   std::uint32_t cached_tiles = 0;             ///< of NVMe's, found in host memory by the update
   std::array<nanoseconds, hop_count> busy{};  ///< of each link, overlapping
   nanoseconds optimizer_busy{0};              ///< summed over the engine's threads

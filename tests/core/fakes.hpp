@@ -67,6 +67,11 @@ class late_link final : public link {
     const std::lock_guard held(mutex_);
     return counters_;
   }
+  /// Until all that was submitted has arrived.
+  void wait_until_idle() {
+    std::unique_lock held(mutex_);
+    rests_.wait(held, [&] { return queue_.empty() && !moving_; });
+  }
   /// Fails the n-th transfer from now on, n from 1.
   void fail_in(std::uint64_t n) {
     const std::lock_guard held(mutex_);
@@ -83,6 +88,7 @@ class late_link final : public link {
     std::unique_lock held(mutex_);
     while (wanted_.wait(held, stop, [&] { return !queue_.empty(); })) {
       const job next = queue_.front();
+      moving_ = true;
       held.unlock();
       std::this_thread::sleep_for(std::chrono::microseconds(20));
       held.lock();
@@ -100,13 +106,16 @@ class late_link final : public link {
       }
       next.state->arrive(outcome);
       held.lock();
+      moving_ = false;
+      rests_.notify_all();
     }
   }
 
   std::string name_;
   move how_;
   mutable std::mutex mutex_;
-  std::condition_variable_any wanted_;
+  std::condition_variable_any wanted_, rests_;
+  bool moving_ = false;
   std::deque<job> queue_;
   link_counters counters_;
   std::uint64_t fail_at_ = 0;
@@ -195,7 +204,9 @@ class plain_store final : public store {
         write_("write", [this](const transfer& hop) {
           std::memcpy(disk_.span().data() + hop.address.value, hop.memory.data(),
                       hop.memory.size());
-        }) {}
+        }) {
+    digests_.reserve(1u << 16);  // they stay where they are while workers stamp
+  }
 
   std::string description() const override { return "plain memory"; }
   bytes alignment() const override { return {4096}; }

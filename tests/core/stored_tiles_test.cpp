@@ -44,6 +44,52 @@ TEST_F(StoredTiles, AreWrittenInPlaceWithoutACheckpoint) {
   EXPECT_EQ(at(1), before);
 }
 
+TEST_F(StoredTiles, ReturnToWhatWasBeforeAnUpdate) {
+  open(1);
+  disk_->give_room(size);
+  for (int round = 0; round < 5; ++round) {
+    const std::uint64_t before = at(1);
+    ASSERT_TRUE(stored_->keep_before({1}));
+    EXPECT_FALSE(stored_->keep_before({2})) << "there is room for one more extent";
+    EXPECT_EQ(at(1), before) << "what is to be read";
+    if (round > 0) {  // without an update too
+      ASSERT_TRUE(stored_->renew({1}));
+      EXPECT_NE(at(1), before);
+    }
+    if (round > 1) {
+      stored_->written({1});
+    }
+    stored_->roll_back({1});
+    EXPECT_EQ(at(1), before);
+  }
+}
+
+TEST_F(StoredTiles, GiveUpWhatWasBeforeAnUpdateThatStands) {
+  open(1);
+  disk_->give_room(size);
+  for (int round = 0; round < 5; ++round) {
+    const std::uint64_t before = at(1);
+    ASSERT_TRUE(stored_->keep_before({1}));
+    ASSERT_TRUE(stored_->renew({1}));
+    stored_->written({1});
+    stored_->retire({1});
+    EXPECT_NE(at(1), before);
+  }
+}
+
+TEST_F(StoredTiles, KeepForACheckpointWhatWasBeforeAnUpdate) {
+  open(2);
+  disk_->give_room(size);
+  stored_->keep(1);
+  const std::uint64_t before = at(1);
+  ASSERT_TRUE(stored_->keep_before({1}));
+  ASSERT_TRUE(stored_->renew({1}));
+  stored_->written({1});
+  stored_->retire({1});
+  const auto next = disk_->allocate(size, 1);
+  EXPECT_TRUE(!next || next->address.value != before) << "the checkpoint still has it";
+}
+
 TEST_F(StoredTiles, LeaveWhatACheckpointKeeps) {
   for (const std::uint64_t kept : {1u, 2u, 3u}) {
     open(1 + kept);

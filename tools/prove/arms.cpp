@@ -60,10 +60,13 @@ status configure(const prove_settings& settings, arm& of) {
     config.placement = forced_placement{0, 1};
   } else if (of.placement == "nvme") {
     config.placement = forced_placement{0, 0};
+  } else if (of.placement == "early") {
+    config.placement = forced_placement{0, 0};
+    config.undo_memory = bytes{1u << 30};
   } else if (of.placement == "mixed") {
     config.placement = forced_placement{0.3, 0.3};
   } else {
-    return no_such("--placements", of.placement, "device, host, nvme, mixed");
+    return no_such("--placements", of.placement, "device, host, nvme, early, mixed");
   }
   const auto threads = parse_whole(of.threads, {1, 1024});
   const auto tile = parse_count(of.tile);

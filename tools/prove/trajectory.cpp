@@ -40,15 +40,16 @@ result<std::vector<double>> follow(const proof_run& run, const gpt_model& declar
     const std::vector<std::uint32_t> drawn = tokens(run, step);
     const std::size_t n = drawn.size() - 1;
     const double factor = scaled ? scale.value() : 1;
+    // A clip norm that about every second step exceeds, so that both branches are walked.
+    const step_options coming{.learning_rate = 1e-3, .clip_norm = 1.0, .loss_scale = factor};
+    state.expect_step(coming);
     const auto loss =
         compute.train({std::span(drawn).first(n), std::span(drawn).subspan(1, n), factor});
     if (!loss) {
       return loss.error();
     }
     losses.push_back(*loss);
-    // A clip norm that about every second step exceeds, so that both branches are walked.
-    const auto stepped =
-        state.step({.learning_rate = 1e-3, .clip_norm = 1.0, .loss_scale = factor});
+    const auto stepped = state.step(coming);
     if (!stepped) {
       return stepped.error();
     }

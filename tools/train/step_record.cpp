@@ -38,6 +38,8 @@ nlohmann::ordered_json log_line(const step_record& record) {
     line["bytes"][name] = record.report.moved[each].value;
     line["busy_s"][name] = seconds_of(record.report.busy[static_cast<std::size_t>(each)]);
   }
+  line["early_tiles"] = record.report.early_tiles;
+  line["rolled_back"] = record.report.rolled_back;
   line["cached_tiles"] = record.report.cached_tiles;
   line["busy_s"]["optimizer"] = seconds_of(record.report.optimizer_busy);
   return line;

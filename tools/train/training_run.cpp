@@ -184,9 +184,12 @@ result<step_record> training_run::one_step(std::uint64_t index) {
   written_ += moved_[hop::write];
   time_ += record.report.time;
   cached_tiles_ = record.report.cached_tiles;
+  early_tiles_ += record.report.early_tiles;
+  roll_backs_ += record.report.rolled_back ? 1 : 0;
   skipped_steps_ += stepped->skipped ? 1 : 0;
-  // A skipped step updates nothing, so it moves no state; any other moves what the plan says.
-  if (!stepped->skipped && moved_ != predicted_) {
+  // A skipped step updates nothing, so it moves no state, and one that was rolled back moves some of
+  // it twice; any other moves what the plan says.
+  if (!stepped->skipped && !record.report.rolled_back && moved_ != predicted_) {
     ++unpredicted_steps_;
   }
   return record;
@@ -238,6 +241,12 @@ void training_run::print_disk() const {
   }
   fmt::print("cache: {} of {} tiles on NVMe found in host memory (planned {})\n", cached_tiles_,
              on_disk, plan_.cached_tiles);
+  if (settings_.engine.undo_memory.value > 0) {
+    fmt::print(
+        "early: {:.1f} tiles a step were updated before its end, {} of {} steps rolled back\n",
+        static_cast<double>(early_tiles_) / static_cast<double>(done_ - begin_), roll_backs_,
+        done_ - begin_);
+  }
   const bytes written = written_ + saved_.nvme;
   const double seconds = train_seconds_ + std::chrono::duration<double>(saved_.took).count();
   const double a_day = static_cast<double>(written.value) / seconds * 86400;

@@ -62,8 +62,10 @@ class training_run {
   std::uint64_t unpredicted_steps_ = 0;  ///< whose traffic differed from the plan's
   traffic moved_;                        ///< of the last step
   std::uint32_t cached_tiles_ = 0;       ///< of the last step
-  attribution time_;                     ///< of all steps
-  bytes written_;                        ///< to NVMe, by all steps
+  std::uint64_t early_tiles_ = 0;        ///< in all steps
+  std::uint64_t roll_backs_ = 0;
+  attribution time_;  ///< of all steps
+  bytes written_;     ///< to NVMe, by all steps
   std::uint64_t saves_ = 0;
   save_report saved_;  ///< by all saves
 };

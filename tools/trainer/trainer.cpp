@@ -81,11 +81,13 @@ result<step_result> trainer::step(std::uint64_t index) {
          std::span(targets_).subspan(sequence * tokens, tokens));
   }
   const double scale = scale_ ? scale_->value() : 1;
+  const double rate = options_.learning_rate.at(index);
+  const step_options coming{
+      .learning_rate = rate, .clip_norm = options_.clip_norm, .loss_scale = scale};
+  state_.expect_step(coming);
   const result<double> loss = gpt_->train({inputs_, targets_, scale});
   if (!loss) return loss.error();
-  const double rate = options_.learning_rate.at(index);
-  const result<step_outcome> outcome =
-      state_.step({.learning_rate = rate, .clip_norm = options_.clip_norm, .loss_scale = scale});
+  const result<step_outcome> outcome = state_.step(coming);
   if (!outcome) return outcome.error();
   if (scale_) scale_->update(outcome->skipped);
   return step_result{.loss = *loss,

@@ -43,6 +43,8 @@ class training_state {
 
   /// Tells which recorded order the following fetches belong to: "train", "evaluate", "generate".
   virtual void begin_pass(std::string_view name) = 0;
+  /// Tells what the coming step() will be called with, so that a state may begin its updates early.
+  virtual void expect_step(const step_options&) {}
   virtual result<std::unique_ptr<weights_view>> fetch(layer_id which) = 0;
   virtual result<std::unique_ptr<gradients_view>> gradients(layer_id which) = 0;
   /// Ends the view. `last`: the layer's gradient is complete for this step.
