@@ -3,7 +3,7 @@
 resume_test.py BALLAST FOLDER [CASES]: an uninterrupted run, then CASES runs with other placements,
 each killed (SIGKILL) at a random step and resumed, perhaps elsewhere; every loss and gradient norm
 must be the uninterrupted run's. Prints the number of cases. Then a run resumed with other settings, each
-of which must be named.
+of which must be named, and with another noise seed, which is refused.
 """
 import json
 import random
@@ -59,24 +59,45 @@ def killed_run(arguments, at):
     return steps_in(lines)
 
 
+def train_with(ballast, checkpoint, disk, *more, **changed):
+    """The model with other settings: what it says, and its exit code."""
+    model = dict(zip(MODEL[::2], MODEL[1::2]))
+    options = model | {f"--{name.replace('_', '-')}": value for name, value in changed.items()}
+    run = subprocess.run([ballast, "train", *(word for each in options.items() for word in each),
+                          "--nvme", str(disk), "--checkpoint", str(checkpoint), *more],
+                         capture_output=True, text=True, timeout=300)
+    return run.returncode, run.stderr
+
+
 def check_differences(ballast, folder, disk):
     """Settings that change the losses and no shape are a line each."""
-    model = dict(zip(MODEL[::2], MODEL[1::2]))
-
     def train(*more, **changed):
-        options = model | {f"--{name.replace('_', '-')}": value for name, value in changed.items()}
-        run = subprocess.run([ballast, "train", *(word for each in options.items() for word in each),
-                              "--nvme", str(disk), "--checkpoint", str(folder / "other"), *more],
-                             capture_output=True, text=True, timeout=300)
-        if run.returncode != 0:
-            sys.exit(run.stderr[-2000:])
-        return sorted(re.findall(r"(--\S+) is .*the losses will differ", run.stderr))
+        code, said = train_with(ballast, folder / "other", disk, *more, **changed)
+        if code != 0:
+            sys.exit(said[-2000:])
+        return sorted(re.findall(r"(--\S+) is .*the losses will differ", said))
 
     train(steps="1")
     wanted = ["--beta1", "--clip", "--heads", "--steps", "--weight-decay"]
     said = train("--resume", steps="2", heads="4", beta1="0.8", clip="0.5", weight_decay="0.05")
     if said != wanted:
         sys.exit(f"resumed with other {wanted}, it names {said}")
+
+
+def check_noise_seed(ballast, folder, disk):
+    """The checkpoint's goes on; another one is refused where rounding is stochastic."""
+    def train(encoding, *more, seed, steps):
+        return train_with(ballast, folder / f"seed-{encoding}", disk, *more, encoding=encoding,
+                          noise_seed=seed, steps=steps)
+
+    for encoding, wanted in [("int8", 2), ("bf16", 2), ("exact", 0)]:
+        train(encoding, seed="7", steps="1")
+        code, said = train(encoding, "--resume", seed="8", steps="2")
+        if code != wanted or (wanted and "give --noise-seed 7" not in said):
+            sys.exit(f"{encoding} resumed with another noise seed: exit {code}, {said[-2000:]}")
+        code, said = train(encoding, "--resume", seed="7", steps="2") if wanted else (0, "")
+        if code != 0:
+            sys.exit(f"{encoding} resumed with its noise seed: exit {code}, {said[-2000:]}")
 
 
 def main():
@@ -112,6 +133,7 @@ def main():
                 sys.exit(f"{what}: step {step} is {seen}, not {references[encoding][step]}")
         shutil.rmtree(checkpoint)
     check_differences(ballast, folder, disk)
+    check_noise_seed(ballast, folder, disk)
     print(f"{cases} interrupted runs of {STEPS} steps went on bit for bit")
     shutil.rmtree(folder)
 

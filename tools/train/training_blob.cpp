@@ -27,6 +27,9 @@ json hyperparameters(const sgd_options& of) {
 
 std::string training_blob::text() const {
   json all{{"steps", steps}, {"settings", settings}};
+  if (noise_seed) {
+    all["noise_seed"] = *noise_seed;
+  }
   if (scale) {
     // The value's bits: no reader rounds them.
     all["loss_scale"] = {std::bit_cast<std::uint64_t>(scale->value), scale->good_steps};
@@ -37,7 +40,13 @@ std::string training_blob::text() const {
 result<training_blob> training_blob::parse(const std::string& text) {
   try {
     const json all = json::parse(text);
-    training_blob read{all.at("steps").get<std::uint64_t>(), std::nullopt, all.at("settings")};
+    training_blob read{.steps = all.at("steps").get<std::uint64_t>(),
+                       .noise_seed = {},
+                       .scale = {},
+                       .settings = all.at("settings")};
+    if (all.contains("noise_seed")) {
+      read.noise_seed = all["noise_seed"].get<std::uint64_t>();
+    }
     if (all.contains("loss_scale")) {
       read.scale =
           loss_scale::state{std::bit_cast<double>(all["loss_scale"].at(0).get<std::uint64_t>()),
@@ -48,6 +57,12 @@ result<training_blob> training_blob::parse(const std::string& text) {
     return failure{errc::corrupted,
                    fmt::format("the checkpoint is not of a training run: {}", wrong.what())};
   }
+}
+
+std::optional<std::uint64_t> used_noise_seed(const train_settings& settings) {
+  const encoding stored = settings.trainer.model.stored;
+  const bool rounds_by_chance = stored == encoding::bf16 || stored == encoding::int8;
+  return rounds_by_chance ? std::optional(settings.engine.noise_seed) : std::nullopt;
 }
 
 json loss_settings(const train_settings& settings) {

@@ -14,6 +14,7 @@ namespace ballast::tools {
 
 struct training_blob {
   std::uint64_t steps = 0;  ///< done; the next step's index, which is the whole data cursor
+  std::optional<std::uint64_t> noise_seed;  ///< where rounding is stochastic
   std::optional<loss_scale::state> scale;
   nlohmann::ordered_json settings;  ///< that the losses depend on
 
@@ -21,6 +22,9 @@ struct training_blob {
   /// Errors: corrupted
   static result<training_blob> parse(const std::string& text);
 };
+
+/// Of stochastic rounding, in the encodings that have it.
+std::optional<std::uint64_t> used_noise_seed(const train_settings& settings);
 
 /// The options that change the losses, by name.
 nlohmann::ordered_json loss_settings(const train_settings& settings);

@@ -88,6 +88,13 @@ status training_run::resume() {
   if (!saved) {
     return saved.error();
   }
+  // The engine goes on with the checkpoint's, whatever it was given.
+  if (saved->noise_seed && saved->noise_seed != used_noise_seed(settings_)) {
+    return failure{errc::invalid_argument,
+                   fmt::format("--noise-seed is {0}, the checkpoint goes on with {1}: give "
+                               "--noise-seed {1}",
+                               settings_.engine.noise_seed, *saved->noise_seed)};
+  }
   for (const std::string& line : differences(saved->settings, loss_settings(settings_))) {
     fmt::print(stderr, "ballast train: {}\n", line);
   }
@@ -101,8 +108,11 @@ status training_run::resume() {
 }
 
 status training_run::save(json_lines* log) {
-  const auto saved =
-      engine_->save(training_blob{done_, trainer_->saved_scale(), loss_settings(settings_)}.text());
+  const training_blob blob{.steps = done_,
+                           .noise_seed = used_noise_seed(settings_),
+                           .scale = trainer_->saved_scale(),
+                           .settings = loss_settings(settings_)};
+  const auto saved = engine_->save(blob.text());
   if (!saved) {
     return saved.error();
   }
