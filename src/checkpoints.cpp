@@ -6,6 +6,7 @@
 #include <ballast/rounding.hpp>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 
 namespace ballast {
 namespace {
@@ -72,10 +73,28 @@ result<std::unique_ptr<checkpoints>> checkpoints::open(std::unique_ptr<checkpoin
                                                        tile_homes& homes, backends& parts) {
   std::unique_ptr<checkpoints> made(new checkpoints(declared, where, config, homes, parts));
   made->folder_ = std::move(folder);
+  if (auto sayable = made->refuse_odd_names(); !sayable) {
+    return sayable.error();
+  }
   if (auto seen = made->look_around(); !seen) {
     return seen.error();
   }
   return made;
+}
+
+/// What every manifest of this run says, written once before there is anything to lose.
+status checkpoints::refuse_odd_names() const {
+  stored_files named{.begin = 0, .size = {}, .segment_size = {}, .paths = {folder_->path()}};
+  for (const nvme_folder& each : config_.nvme) {
+    named.paths.push_back(std::filesystem::absolute(each.directory));
+  }
+  const manifest sketch{.slice = slice_elements,
+                        .stores = {{0, {std::move(named)}}},
+                        .layers = layers_of(declared_, where_),
+                        .runs = {},
+                        .blob = {}};
+  const auto text = sketch.text();
+  return text ? status() : status(text.error());
 }
 
 /// Finds the checkpoints, and removes what a save left that did not come to its manifest.
@@ -147,9 +166,13 @@ result<bytes> checkpoints::save(const position& at, std::string_view blob) {
     (void)folder_->remove(state_name);
     return saved.error();
   }
+  const auto text = relative_to(folder_->path(), made).text();
+  if (!text) {
+    (void)folder_->remove(state_name);
+    return text.error();
+  }
   const std::string name = name_of(manifest_prefix, number);
-  if (auto committed = folder_->commit(name, relative_to(folder_->path(), made).text());
-      !committed) {
+  if (auto committed = folder_->commit(name, *text); !committed) {
     // Whether the name is there nobody knows: it goes, or no further save can be trusted.
     const status undone = folder_->remove(name);
     broken_ = undone ? status() : committed;

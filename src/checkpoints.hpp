@@ -35,7 +35,8 @@ class checkpoints {
 
   /// Looks around in the folder; what a crash left there is removed.
   ///
-  /// Errors: those of the folder; corrupted for a manifest that cannot be read
+  /// Errors: those of the folder; corrupted for a manifest that cannot be read; invalid_argument
+  ///         for names that none can hold
   static result<std::unique_ptr<checkpoints>> open(std::unique_ptr<checkpoint_folder> folder,
                                                    const model& declared, const layout& where,
                                                    const engine_config& config, tile_homes& homes,
@@ -74,6 +75,7 @@ class checkpoints {
               tile_homes& homes, backends& parts)
       : declared_(declared), where_(where), config_(config), homes_(homes), parts_(parts) {}
 
+  status refuse_odd_names() const;
   status look_around();
   status fill(manifest& made, store& into);
   status forget_oldest();

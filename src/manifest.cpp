@@ -209,7 +209,7 @@ manifest read_all(const json& from) {
 
 }  // namespace
 
-std::string manifest::text() const {
+result<std::string> manifest::text() const {
   json all{{"format", format_name},
            {"version", version},
            {"steps", steps},
@@ -233,7 +233,13 @@ std::string manifest::text() const {
                            {"weights", written(each.weights)},
                            {"state", written(each.state)}});
   }
-  return all.dump(1);
+  try {
+    return all.dump(1);
+  } catch (const json::exception&) {
+    return failure{errc::invalid_argument,
+                   "a checkpoint's manifest cannot be written: the path of a folder or a name in "
+                   "the model is not UTF-8"};
+  }
 }
 
 result<manifest> manifest::parse(std::string_view text) {

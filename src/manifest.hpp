@@ -56,7 +56,8 @@ struct manifest {
   std::vector<run> runs;  ///< by layer and range; no two overlap
   std::string blob;       ///< the caller's own bytes
 
-  std::string text() const;
+  /// Errors: invalid_argument: a path or a name is not UTF-8, and JSON cannot hold it
+  result<std::string> text() const;
   /// Errors: corrupted, with what is wrong
   static result<manifest> parse(std::string_view text);
 

@@ -38,9 +38,20 @@ manifest example() {
 }
 
 TEST(Manifest, ReadsBackWhatWasWritten) {
-  const auto read = manifest::parse(example().text());
+  const auto read = manifest::parse(*example().text());
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, example());
+}
+
+TEST(Manifest, SaysThatItCannotHoldWhatIsNotUtf8) {
+  for (const bool in_path : {true, false}) {
+    manifest odd = example();
+    (in_path ? odd.stores[0].files[0].paths[1] : odd.layers[1].parameters[0].name) += "\xff";
+    const auto written = odd.text();
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, errc::invalid_argument);
+    EXPECT_THAT(written.error().message, testing::HasSubstr("not UTF-8"));
+  }
 }
 
 /// Every value of the text in turn replaced by others of every kind: refused, or read as written.
@@ -57,7 +68,7 @@ void spoil(json& whole, json& part, std::size_t& refused) {
     part = other;
     const auto read = manifest::parse(whole.dump());
     if (read) {
-      EXPECT_TRUE(manifest::parse(read->text())) << other.dump() << " for " << kept.dump();
+      EXPECT_TRUE(manifest::parse(*read->text())) << other.dump() << " for " << kept.dump();
     } else {
       EXPECT_EQ(read.error().code, errc::corrupted);
       ++refused;
@@ -67,7 +78,7 @@ void spoil(json& whole, json& part, std::size_t& refused) {
 }
 
 TEST(Manifest, RefusesWhatCannotBe) {
-  json whole = json::parse(example().text());
+  json whole = json::parse(*example().text());
   std::size_t refused = 0;
   spoil(whole, whole, refused);
   EXPECT_GT(refused, 500u);
@@ -77,7 +88,7 @@ TEST(Manifest, RefusesRangesThatDoNotFit) {
   const auto refused = [](auto change) {
     manifest wrong = example();
     change(wrong);
-    return !manifest::parse(wrong.text());
+    return !manifest::parse(*wrong.text());
   };
   EXPECT_TRUE(refused([](manifest& m) { m.runs.pop_back(); })) << "a layer without state";
   EXPECT_TRUE(refused([](manifest& m) { m.runs.erase(m.runs.begin()); })) << "half a layer";
@@ -106,7 +117,7 @@ TEST(Manifest, RefusesRangesThatDoNotFit) {
   })) << "slices that begin inside a group of scales";
   EXPECT_FALSE(refused([](manifest&) {}));
   EXPECT_FALSE(manifest::parse("")) << "no text";
-  EXPECT_FALSE(manifest::parse(example().text().substr(0, 700))) << "half of it";
+  EXPECT_FALSE(manifest::parse(example().text()->substr(0, 700))) << "half of it";
   EXPECT_FALSE(manifest::parse(std::string(100'000, '['))) << "nothing but depth";
 }
 

@@ -196,6 +196,22 @@ TEST_F(Checkpoint, RefusesWhatItCannotGoOnFrom) {
   EXPECT_TRUE(running_->save(""));
 }
 
+TEST_F(Checkpoint, RefusesNamesThatAManifestCannotHold) {
+  for (const bool in_path : {true, false}) {
+    const std::string disk = disk_ + (in_path ? "\xff" : "");
+    files::create_directory(disk);
+    model declared;
+    declared.add_parameter(declared.add_layer(in_path ? "layer" : "layer\xff"), "p", {count},
+                           {.stored = encoding::bf16});
+    engine odd(std::move(declared), make_backends());
+    const auto sealed = odd.seal({.nvme = {{disk}}, .checkpoint_directory = checkpoints_});
+    ASSERT_FALSE(sealed);
+    EXPECT_EQ(sealed.error().code, errc::invalid_argument);
+    EXPECT_THAT(sealed.error().message, HasSubstr("not UTF-8"));
+    files::remove_all(disk);
+  }
+}
+
 TEST_F(Checkpoint, ARefusedLoadLeavesWhatIsInTheCache) {
   const auto without = open({0, 0});
   ASSERT_TRUE(without);

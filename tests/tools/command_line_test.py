@@ -77,6 +77,11 @@ class BadInput(InFolder):
     def test_nvme_folder_that_nothing_needs_is_looked_at_all_the_same(self):
         self.refuse(2, "nowhere", "train", *SMALL, "--nvme", "nowhere")
 
+    def test_path_that_is_not_utf_8(self):
+        for name in ("checkpoint", "nvme", "log", "data"):
+            self.refuse(2, f"--{name}: .*is not UTF-8", "train", f"--{name}", b"a\xff")
+        self.refuse(2, "--json: .*is not UTF-8", "prove", "--json", b"a\xff")
+
     def test_full_nvme_folder(self):
         self.refuse(3, "raise the SIZE of --nvme DIR:SIZE", "train", *SMALL, "--nvme", ".:1MiB",
                     "--placement", "0,0")

@@ -170,6 +170,21 @@ result<std::vector<std::string>> texts_of(const option& named, const ordered_jso
   return value.get<std::vector<std::string>>();
 }
 
+/// Whether logs, manifests and configs, which are JSON, can hold it.
+bool is_utf8(const std::string& text) {
+  try {
+    return !ordered_json(text).dump().empty();
+  } catch (const ordered_json::exception&) {
+    return false;
+  }
+}
+
+/// What can be printed of a text that is no UTF-8.
+std::string printable(const std::string& text) {
+  using handler = ordered_json::error_handler_t;
+  return ordered_json(text).dump(-1, ' ', true, handler::replace);
+}
+
 /// The file's one JSON object; a key that stands twice is an error, for one of them would be
 /// ignored.
 result<ordered_json> read_config(const std::string& file) {
@@ -247,6 +262,12 @@ result<parsed_options> parse_options(const option_set& known,
   }
   parsed_options parsed;
   for (const auto& [name, given] : line->given) {
+    const auto odd = std::ranges::find_if_not(given.texts, is_utf8);
+    if (odd != given.texts.end()) {
+      return usage_error(
+          fmt::format("{}: {} is not UTF-8, and logs and checkpoints hold nothing else",
+                      given.where, printable(*odd)));
+    }
     if (const status set = given.which->set(given.texts); !set) {
       return usage_error(fmt::format("{}: {}", given.where, set.error().message));
     }

@@ -142,6 +142,15 @@ TEST_F(OptionParser, BadValuesAreRefusedWithTheOptionsName) {
               EndsWith("is not one of auto, uring, posix; did you mean 'uring'?"));
 }
 
+TEST_F(OptionParser, WhatIsNotUtf8IsRefused) {
+  EXPECT_EQ(error_of({"--log",
+                      "a\xff"
+                      "b"}),
+            "--log: \"a\\ufffdb\" is not UTF-8, and logs and checkpoints hold nothing else");
+  EXPECT_THAT(error_of({"--data", "good", "--data", "\xc3"}), testing::StartsWith("--data: "));
+  EXPECT_TRUE(parse({"--log", "gr\xc3\xbcn"}));
+}
+
 TEST_F(OptionParser, WhatIsMissingTwiceOrTooMuchIsRefused) {
   EXPECT_EQ(error_of({"--steps"}), "--steps needs a value: N");
   EXPECT_EQ(error_of({"--steps", "--verbose"}), "--steps needs a value: N");
