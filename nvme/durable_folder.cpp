@@ -11,6 +11,7 @@
 #include <nvme/errno_translator.hpp>
 #include <nvme/file_descriptor.hpp>
 #include <nvme/run_folder.hpp>
+#include <nvme/segment.hpp>
 #include <nvme/signal_guard.hpp>
 #include <optional>
 
@@ -51,6 +52,7 @@ class durable_folder final : public checkpoint_folder {
       : folder_(std::move(folder)), path_(std::move(path)) {}
 
   const std::string& path() const override { return path_; }
+  std::optional<bytes> room() const override { return free_space(folder_); }
   result<std::vector<std::string>> names() const override;
   result<std::string> read(const std::string& name) const override;
   status commit(const std::string& name, std::string_view contents) override;

@@ -76,14 +76,18 @@ result<file_descriptor> open_directory(const std::string& path) {
   return opened;
 }
 
-status check_space(const file_descriptor& directory, const std::string& path, bytes size) {
+std::optional<bytes> free_space(const file_descriptor& directory) {
   struct statvfs seen {};
+  if (::fstatvfs(directory.get(), &seen) != 0 || seen.f_blocks == 0) return std::nullopt;
+  return bytes{std::uint64_t{seen.f_bavail} * seen.f_frsize};
+}
+
+status check_space(const file_descriptor& directory, const std::string& path, bytes size) {
+  const auto free = free_space(directory);
   // A file system that tells no size at all is asked by the reservation.
-  if (::fstatvfs(directory.get(), &seen) != 0 || seen.f_blocks == 0) return {};
-  const bytes free{std::uint64_t{seen.f_bavail} * seen.f_frsize};
-  if (size <= free) return {};
+  if (!free || size <= *free) return {};
   return make_failure(ENOSPC, fmt::format("NVMe folder {}: {} bytes wanted, {} free", path,
-                                          size.value, free.value));
+                                          size.value, free->value));
 }
 
 result<segment> segment::make(const file_descriptor& directory, const std::string& path,

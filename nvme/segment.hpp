@@ -9,6 +9,7 @@
 #include <ballast/result.hpp>
 #include <nvme/file_descriptor.hpp>
 #include <nvme/segment_map.hpp>
+#include <optional>
 #include <string>
 
 namespace ballast::nvme {
@@ -17,6 +18,9 @@ namespace ballast::nvme {
 ///
 /// Errors: invalid_argument, io_failure; one line each
 result<file_descriptor> open_directory(const std::string& path);
+
+/// What its file system would still give to this process; nothing where it tells no size.
+std::optional<bytes> free_space(const file_descriptor& directory);
 
 /// Whether `size` bytes are free there. Asked first, because a reservation that fails half way has
 /// filled the disk of everyone else for a moment.

@@ -14,6 +14,11 @@ namespace {
 constexpr std::string_view manifest_prefix = "manifest-";
 constexpr std::string_view state_prefix = "state-";
 
+// At most so much of a manifest's text is about each of these; names are not so long.
+constexpr bytes manifest_slice{64};
+constexpr bytes manifest_tile{1024};
+constexpr bytes manifest_parameter{512};
+
 std::string name_of(std::string_view prefix, std::uint64_t number) {
   return fmt::format("{}{:012}", prefix, number);
 }
@@ -79,6 +84,9 @@ result<std::unique_ptr<checkpoints>> checkpoints::open(std::unique_ptr<checkpoin
   if (auto seen = made->look_around(); !seen) {
     return seen.error();
   }
+  if (auto enough = made->refuse_small_folder(); !enough) {
+    return enough.error();
+  }
   return made;
 }
 
@@ -131,6 +139,47 @@ status checkpoints::look_around() {
   return {};
 }
 
+checkpoints::file_size checkpoints::next_file() const {
+  file_size of;
+  for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
+    const tile_bytes sizes = bytes_of(where_, where_.tiles()[i], false);
+    const bool in_memory = homes_.at({i}).where != place::nvme;
+    of.size += round_up(sizes.weights, extent_alignment) + (in_memory ? sizes.stored() : bytes{});
+    of.slices += (in_memory ? 2 : 1) * static_cast<std::uint32_t>(
+                                           count_up(where_.tiles()[i].range.count, slice_elements));
+  }
+  return of;
+}
+
+/// A save writes the new checkpoint before it gives the oldest one up.
+status checkpoints::refuse_small_folder() const {
+  const auto room = folder_->room();
+  if (!room) {
+    return {};
+  }
+  const auto [size, slices] = next_file();
+  const bytes one =
+      round_up(size + manifest_slice * slices + manifest_tile * where_.tiles().size() +
+                   manifest_parameter * declared_.parameters().size(),
+               extent_alignment);
+  const std::uint64_t there = kept_.size();
+  const std::uint64_t wanted = std::max<std::uint64_t>(config_.kept_checkpoints + 1, there + 1);
+  const std::uint64_t fit = there + *room / one;
+  if (wanted <= fit) {
+    return {};
+  }
+  const std::string remedy =
+      fit > std::max<std::uint64_t>(there, 1)
+          ? fmt::format("--keep-checkpoints {} would fit", fit - 1)
+          : "free as much there, or give --checkpoint a folder on another disk";
+  return failure{
+      errc::no_space,
+      fmt::format("{}: {} checkpoints of {} bytes more are wanted there, one beyond what "
+                  "is kept, {} bytes together; {} are free; {}",
+                  folder_->path(), wanted - there, one.value, (one * (wanted - there)).value,
+                  room->value, remedy)};
+}
+
 result<bytes> checkpoints::save(const position& at, std::string_view blob) {
   if (!ours_) {
     return failure{errc::wrong_order,
@@ -150,15 +199,7 @@ result<bytes> checkpoints::save(const position& at, std::string_view blob) {
                 .layers = layers_of(declared_, where_),
                 .runs = {},
                 .blob = std::string(blob)};
-  bytes size;
-  std::uint32_t slices = 0;
-  for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
-    const tile_bytes sizes = bytes_of(where_, where_.tiles()[i], false);
-    const bool in_memory = homes_.at({i}).where != place::nvme;
-    size += round_up(sizes.weights, extent_alignment) + (in_memory ? sizes.stored() : bytes{});
-    slices += (in_memory ? 2 : 1) *
-              static_cast<std::uint32_t>(count_up(where_.tiles()[i].range.count, slice_elements));
-  }
+  const auto [size, slices] = next_file();
   const std::string state_name = name_of(state_prefix, number);
   auto into = parts_.make_kept_store(config_, state_name, size, slices);
   const status saved = into ? fill(made, **into) : status(into.error());

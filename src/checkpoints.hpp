@@ -36,7 +36,8 @@ class checkpoints {
   /// Looks around in the folder; what a crash left there is removed.
   ///
   /// Errors: those of the folder; corrupted for a manifest that cannot be read; invalid_argument
-  ///         for names that none can hold
+  ///         for names that none can hold; no_space where one more checkpoint than are kept does
+  ///         not fit beside those that are there
   static result<std::unique_ptr<checkpoints>> open(std::unique_ptr<checkpoint_folder> folder,
                                                    const model& declared, const layout& where,
                                                    const engine_config& config, tile_homes& homes,
@@ -75,7 +76,15 @@ class checkpoints {
               tile_homes& homes, backends& parts)
       : declared_(declared), where_(where), config_(config), homes_(homes), parts_(parts) {}
 
+  /// Of one state file.
+  struct file_size {
+    bytes size;
+    std::uint32_t slices = 0;
+  };
+
   status refuse_odd_names() const;
+  status refuse_small_folder() const;
+  file_size next_file() const;
   status look_around();
   status fill(manifest& made, store& into);
   status forget_oldest();

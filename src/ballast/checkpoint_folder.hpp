@@ -6,6 +6,8 @@
 #pragma once
 
 #include <ballast/result.hpp>
+#include <ballast/types.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,8 @@ class checkpoint_folder {
 
   /// Absolute, without links.
   virtual const std::string& path() const = 0;
+  /// What its file system has left for it; nothing where that cannot be told.
+  virtual std::optional<bytes> room() const = 0;
   /// Every regular file, sorted; those a commit left unfinished are not among them.
   virtual result<std::vector<std::string>> names() const = 0;
   /// What was committed under a name.

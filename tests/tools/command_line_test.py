@@ -108,6 +108,30 @@ class BadInput(InFolder):
         finally:
             subprocess.run(["umount", disk], check=True)
 
+    @unittest.skipUnless(os.geteuid() == 0, "mounting needs root")
+    def test_checkpoint_folder_without_room_for_one_more_than_it_keeps(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        def on(size, *arguments):
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], check=True)
+            try:
+                return run("train", *SMALL, "--checkpoint", "disk", *arguments, folder=self.folder)
+            finally:  # lazily: the kernel takes a ring apart a little after its process
+                subprocess.run(["umount", "-l", disk], check=True)
+        # With io_uring a removed file's room comes back when the kernel has taken its ring apart.
+        saving = ["--save-every", "1", "--steps", "5", "--keep-checkpoints", "2", "--io", "posix"]
+        refused = on("64k", *saving)
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        self.assertEqual(len(refused.stderr.strip().splitlines()), 1, refused.stderr)
+        self.assertIn("free as much there, or give --checkpoint", refused.stderr)
+        wanted, one = (int(re.search(pattern, refused.stderr).group(1))
+                       for pattern in (r"(\d+) bytes together", r"checkpoints of (\d+) bytes"))
+        self.assertEqual(wanted, 3 * one)
+        self.assertIn("--keep-checkpoints 1 would fit", on(wanted - 4096, *saving).stderr)
+        done = on(wanted, *saving)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("saves: 5 in", done.stdout)
+
     def test_budgets_that_cannot_work(self):
         self.refuse(3, "raise --device-memory to", "train", *SMALL, "--device-memory", "1MB")
         self.refuse(3, "raise --host-memory to .*or give a folder with --nvme", "train", *SMALL,
