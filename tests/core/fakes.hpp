@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -190,7 +191,8 @@ class plain_device final : public device {
   late_link download_;
 };
 
-/// A store in memory; its digest is a plain sum seeded with place and slice.
+/// A store in memory; its digest is seeded with the extent's address and the slice. An extent that is
+/// given back twice is a contract failure.
 class plain_store final : public store {
  public:
   explicit plain_store(bytes size)
@@ -212,6 +214,7 @@ class plain_store final : public store {
   bytes alignment() const override { return {4096}; }
   result<extent> allocate(bytes size, std::uint32_t slices) override {
     if (const auto again = free_.find({size, slices}); again != free_.end()) {
+      held_.insert(again->second.address);
       return free_.extract(again).mapped();
     }
     if (used_ + size > size_) {
@@ -219,11 +222,21 @@ class plain_store final : public store {
     }
     const extent given{{used_.value}, size, static_cast<std::uint32_t>(digests_.size()), slices};
     used_ += size;
+    held_.insert(given.address);
     digests_.resize(digests_.size() + slices);
     return given;
   }
-  void release(const extent& where) override { free_.insert({{where.size, where.slices}, where}); }
-  bool avoid(const extent&, const failure&) override { return others_left; }
+  void release(const extent& where) override {
+    take_back(where);
+    free_.insert({{where.size, where.slices}, where});
+  }
+  /// What is taken back lies in a folder that gets no further extents.
+  bool avoid(const extent& where, const failure&) override {
+    if (others_left) {
+      take_back(where);
+    }
+    return others_left;
+  }
   bool others_left = false;  ///< pretends to have several folders
   /// Up to twice its size.
   void give_room(bytes more) { size_ += more; }
@@ -248,11 +261,11 @@ class plain_store final : public store {
   link& read() override { return read_; }
   link& write() override { return write_; }
   void stamp(const extent& where, std::uint32_t index, const slice_pieces& pieces) override {
-    digests_[where.first_slice + index] = digest(pieces);
+    digests_[where.first_slice + index] = digest(where, index, pieces);
   }
   status check(const extent& where, std::uint32_t index,
                const slice_pieces& pieces) const override {
-    if (digests_[where.first_slice + index] != digest(pieces)) {
+    if (digests_[where.first_slice + index] != digest(where, index, pieces)) {
       return failure{errc::corrupted, "a slice of the plain store differs"};
     }
     return {};
@@ -263,8 +276,15 @@ class plain_store final : public store {
   late_link& fake_write() { return write_; }
 
  private:
-  static std::uint64_t digest(const slice_pieces& pieces) {
+  void take_back(const extent& where) {
+    require(held_.erase(where.address) == 1, "an extent is given back once");
+  }
+  static std::uint64_t digest(const extent& where, std::uint32_t index,
+                              const slice_pieces& pieces) {
     std::uint64_t hash = 1469598103934665603ULL;
+    for (const std::uint64_t seed : {where.address.value, std::uint64_t{index}}) {
+      hash = (hash ^ seed) * 1099511628211ULL;
+    }
     for (const auto& piece : pieces) {
       for (const std::byte each : piece) {
         hash = (hash ^ static_cast<std::uint64_t>(each)) * 1099511628211ULL;
@@ -278,6 +298,7 @@ class plain_store final : public store {
   vector_region disk_;
   std::vector<std::uint64_t> digests_;
   std::multimap<std::pair<bytes, std::uint32_t>, extent> free_;
+  std::set<tier_address> held_;
   late_link read_;
   late_link write_;
 };
