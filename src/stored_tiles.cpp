@@ -10,7 +10,7 @@ status stored_tiles::place(tile_id which, bytes size, std::uint32_t slices) {
   if (!first) {
     return first.error();
   }
-  tiles_[which.value] = {*first, *first, true, false, {}, {}};
+  tiles_[which.value] = {.latest = *first, .current = *first, .placed = true};
   return {};
 }
 
@@ -21,15 +21,16 @@ status stored_tiles::renew(tile_id which) {
     of.renewed = true;
     return {};
   }
-  if (of.renewed || !is_kept(which, of.current)) {
+  if (!of.homeless && (of.renewed || !is_kept(which, of.current))) {
     return {};
   }
-  auto next = disk_.allocate(of.current.size, of.current.slices);
+  auto next = disk_.allocate(of.latest.size, of.latest.slices);
   if (!next) {
     return next.error();
   }
   of.latest = *next;
   of.renewed = true;
+  of.homeless = false;
   return {};
 }
 
@@ -46,6 +47,7 @@ status stored_tiles::move_away(tile_id which, const failure& why) {
   }
   auto next = disk_.allocate(of.latest.size, of.latest.slices);
   if (!next) {
+    of.homeless = true;
     return why;
   }
   of.latest = *next;
@@ -79,14 +81,14 @@ void stored_tiles::roll_back(tile_id which) {
   if (const auto unused = std::exchange(of.spare, std::nullopt)) {
     disk_.release(*unused);
   }
-  if (of.renewed) {
+  if (of.renewed && !of.homeless) {
     disk_.release(of.latest);
   }
   if (of.current.address != before.address) {
     disk_.release(of.current);
   }
   of.latest = of.current = before;
-  of.renewed = false;
+  of.renewed = of.homeless = false;
 }
 
 void stored_tiles::keep(std::uint64_t checkpoint) {

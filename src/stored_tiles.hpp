@@ -36,7 +36,7 @@ class stored_tiles {
   void written(tile_id which);
   /// The write of `latest` failed for `why`: its bytes are to go to another folder.
   ///
-  /// Errors: `why`, where there is none, or none with room
+  /// Errors: `why`, where there is none, or none with room: then the next renew() looks for some
   status move_away(tile_id which, const failure& why);
 
   /// Errors: no_space, and nothing has changed
@@ -50,9 +50,10 @@ class stored_tiles {
  private:
   struct generations {
     extent latest;
-    extent current;        ///< on disk; equal to latest, but between renew() and written()
-    bool placed = false;   ///< rests on NVMe
-    bool renewed = false;  ///< latest has room of its own, not yet written
+    extent current;         ///< on disk; equal to latest, but between renew() and written()
+    bool placed = false;    ///< rests on NVMe
+    bool renewed = false;   ///< latest has room of its own, not yet written
+    bool homeless = false;  ///< no folder took it, and the room of latest has been given back
     std::optional<extent> before = {};  ///< of an update that may be undone
     std::optional<extent> spare = {};   ///< where that update is to go
   };

@@ -127,6 +127,32 @@ TEST_F(StoredTiles, RenewOnceUntilWritten) {
   EXPECT_EQ(at(0), after) << "no checkpoint keeps it";
 }
 
+/// Every folder refused the tile and one of them took its extent back; then a load fills it again.
+TEST_F(StoredTiles, TakeAnExtentOfTheirOwnAfterNoFolderTookThem) {
+  for (const bool kept : {false, true}) {
+    open(kept ? 2 : 1);
+    if (kept) {
+      stored_->keep(1);
+      for (std::uint32_t i = 0; i < tiles; ++i) {
+        ASSERT_TRUE(stored_->renew({i}));
+      }
+    }
+    disk_->others_left = true;
+    const std::uint64_t refused_at = at(0);
+    const failure why{errc::io_failure, "was made to fail"};
+    EXPECT_EQ(stored_->move_away({0}, why).error().message, why.message);
+    EXPECT_EQ(stored_->renew({0}).error().code, errc::no_space) << "what it had is given back";
+    disk_->give_room(size * 2);
+    ASSERT_TRUE(stored_->renew({0}));
+    EXPECT_NE(at(0), refused_at);
+    EXPECT_TRUE(stored_->move_away({0}, why)) << "an extent of its own, taken back once";
+    stored_->written({0});
+    const std::uint64_t settled = at(0);
+    ASSERT_TRUE(stored_->renew({0}));
+    EXPECT_EQ(at(0), settled);
+  }
+}
+
 TEST_F(StoredTiles, SayWhenThereIsNoRoom) {
   open(1);
   stored_->keep(1);
