@@ -1,45 +1,12 @@
 #include "tile_pipeline.hpp"
 
 #include <fmt/format.h>
+#include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <exception>
 
 namespace ballast {
-
-struct tile_pipeline::graph_nodes {
-  explicit graph_nodes(tile_pipeline& owner)
-      : begin(graph, tbb::flow::serial,
-              [&](carrier* with, choice::output_ports_type& to) { owner.begin(with, to); }),
-        read(graph, tbb::flow::unlimited,
-             [&](carrier* with, node_gateway& gateway) { owner.start(with, true, gateway); }),
-        work(
-            graph, tbb::flow::unlimited,
-            [&](carrier* with, choice::output_ports_type& to) { owner.work_on(with, to); },
-            tbb::flow::node_priority_t{1}),
-        write(graph, tbb::flow::unlimited,
-              [&](carrier* with, node_gateway& gateway) { owner.start(with, false, gateway); }),
-        direct(graph, tbb::flow::unlimited, [&](std::uint32_t which) {
-          if (!owner.failures_.any()) {
-            owner.failures_.note(owner.guarded({which}, owner.homes_.at({which}).state));
-          }
-          return tbb::flow::continue_msg{};
-        }) {
-    tbb::flow::make_edge(tbb::flow::output_port<0>(begin), read);
-    tbb::flow::make_edge(tbb::flow::output_port<1>(begin), work);
-    tbb::flow::make_edge(read, work);
-    tbb::flow::make_edge(tbb::flow::output_port<0>(work), write);
-    tbb::flow::make_edge(tbb::flow::output_port<1>(work), begin);
-    tbb::flow::make_edge(write, begin);
-  }
-
-  tbb::flow::graph graph;
-  choice begin;
-  hop_node read;
-  choice work;
-  hop_node write;
-  direct_node direct;
-};
 
 tile_pipeline::tile_pipeline(const layout& where, const blueprint& drawn, tile_homes& homes,
                              const tile_work& stamps, workers& threads)
@@ -56,22 +23,19 @@ tile_pipeline::tile_pipeline(const layout& where, const blueprint& drawn, tile_h
     carriers_[i].buffer = homes.staging(i);
   }
   staged_.reserve(where.tiles().size());
-  found_.reserve(carriers_.size());
-  workers_.arena().execute([&] { nodes_ = std::make_unique<graph_nodes>(*this); });
+  idle_.reserve(carriers_.size());
 }
-
-tile_pipeline::~tile_pipeline() = default;
 
 /// Which of the run's tiles are in the cache, and which are to be there when it ends.
 void tile_pipeline::line_up(std::span<const tile_id> tiles, after then) {
-  found_.clear();
+  in_cache_.clear();
   std::size_t on_disk = 0;
   for (const tile_id each : tiles) {
     if (homes_.at(each).where == place::nvme) {
       ++on_disk;
       carrier* const there = carrier_of_[each.value];
       if (there != nullptr) {
-        found_.push_back(there);
+        in_cache_.push_back(there);
       }
       kept_[each.value] = there != nullptr && then == after::as_before;
     }
@@ -98,6 +62,7 @@ void tile_pipeline::open(std::span<const tile_id> tiles, movement moved, const w
   todo_ = &todo;
   line_up(tiles, then);
   const std::lock_guard hold(gate_);
+  more_may_come_ = true;
   next_staged_ = 0;
   staged_.clear();
   idle_.clear();
@@ -121,45 +86,47 @@ void tile_pipeline::feed(std::span<const tile_id> some) {
     const std::size_t wanted = std::min(idle_.size(), staged_.size() - next_staged_);
     woken.assign(idle_.end() - static_cast<std::ptrdiff_t>(wanted), idle_.end());
     idle_.resize(idle_.size() - wanted);
+    under_way_ += wanted;
   }
   for (carrier* const each : woken) {
-    nodes_->begin.try_put(each);
+    begin(*each);
   }
 }
 
 status tile_pipeline::finish(std::span<const tile_id> rest) {
-  hits_ += found_.size();
-  workers_.arena().execute([&] {
-    feed(rest);
-    for (carrier* const each : found_) {
-      nodes_->work.try_put(each);
-    }
+  hits_ += in_cache_.size();
+  feed(rest);
+  {
+    const std::lock_guard hold(gate_);
+    found_.assign(in_cache_.begin(), in_cache_.end());
+    under_way_ += found_.size();
     for (const tile_id each : rest) {
       if (homes_.at(each).where != place::nvme) {
-        nodes_->direct.try_put(each.value);
+        direct_.push_back(each);
       }
     }
-  });
+  }
   return drain();
 }
 
 status tile_pipeline::drain() {
-  workers_.arena().execute([&] { nodes_->graph.wait_for_all(); });
+  const status outcome = serve_all();
   todo_ = nullptr;
-  return failures_.take();
+  return outcome;
 }
 
 status tile_pipeline::flush() {
-  workers_.arena().execute([&] {
-    for (carrier& each : carriers_) {
-      if (each.cached && each.changed) {
-        each.outcome = {};
-        nodes_->write.try_put(&each);
+  for (carrier& each : carriers_) {
+    if (each.cached && each.changed) {
+      each.outcome = {};
+      {
+        const std::lock_guard hold(gate_);
+        ++under_way_;
       }
+      start(each, false);
     }
-    nodes_->graph.wait_for_all();
-  });
-  return failures_.take();
+  }
+  return serve_all();
 }
 
 void tile_pipeline::drop_cache() {
@@ -169,98 +136,161 @@ void tile_pipeline::drop_cache() {
   std::ranges::fill(carrier_of_, nullptr);
 }
 
-/// A carrier that comes back is written; it takes the next tile, or rests.
-void tile_pipeline::begin(carrier* with, choice::output_ports_type& to) {
-  if (with->moving) {
-    std::get<1>(to).try_put(with);
-    return;
+/// A carrier whose tile is done with takes the next one, or rests.
+void tile_pipeline::begin(carrier& with) {
+  {
+    const std::lock_guard hold(gate_);
+    if (with.cached || failures_.any() || next_staged_ == staged_.size()) {
+      rest(with);
+      return;
+    }
+    with.holds = staged_[next_staged_++];
+    with.changed = false;
+    if (movement_ == movement::write_only) {
+      hand_to_worker(with);
+      return;
+    }
   }
-  failures_.note(with->outcome);
-  if (with->cached) {
-    return;
-  }
-  const auto next = next_for(with);
-  if (!next) {
-    return;
-  }
-  with->holds = *next;
-  if (movement_ == movement::write_only) {
-    std::get<1>(to).try_put(with);
-  } else {
-    std::get<0>(to).try_put(with);
-  }
+  start(with, true);
 }
 
-/// The tile that `with` is to bring in; without one it is idle.
-std::optional<tile_id> tile_pipeline::next_for(carrier* with) {
-  const std::lock_guard hold(gate_);
-  if (failures_.any() || next_staged_ == staged_.size()) {
-    idle_.push_back(with);
-    return std::nullopt;
-  }
-  return staged_[next_staged_++];
-}
-
-void tile_pipeline::start(carrier* with, bool reading, node_gateway& gateway) {
-  const extent& stored = homes_.stored().latest(with->holds);
-  with->gateway = &gateway;
-  gateway.reserve_wait();
+void tile_pipeline::start(carrier& with, bool reading) {
+  const extent& stored = homes_.stored().latest(with.holds);
   const completion done{[](void* context, const status& outcome) {
-                          auto* arrived = static_cast<carrier*>(context);
-                          arrived->owner->arrive(*arrived, outcome);
-                          node_gateway* back = arrived->gateway;
-                          back->try_put(arrived);
-                          back->release_wait();
+                          auto& back = *static_cast<carrier*>(context);
+                          back.owner->arrived(back, outcome);
                         },
-                        with};
+                        &with};
+  with.reading = reading;
   link& through = reading ? homes_.read() : homes_.write();
   (void)through.submit({.address = stored.address,
-                        .memory = with->buffer.first(stored.size.value),
+                        .memory = with.buffer.first(stored.size.value),
                         .urgency = reading ? priority::demand : priority::write_back,
                         .deadline = {},
                         .done = done,
-                        .whose = subject::of(with->holds)});
+                        .whose = subject::of(with.holds)});
 }
 
 /// A read or a write is over.
-void tile_pipeline::arrive(carrier& with, const status& outcome) {
-  if (!outcome) {
-    with.outcome = outcome;
-    with.moving = with.changed && (outcome.error().code == errc::io_failure ||
-                                   outcome.error().code == errc::no_space);
-    return;
-  }
-  if (with.changed) {
+void tile_pipeline::arrived(carrier& with, const status& outcome) {
+  with.outcome = outcome;
+  if (outcome && !with.reading) {
     homes_.stored().written(with.holds);
     with.changed = false;
+    begin(with);
+    return;
+  }
+  with.moving =
+      !outcome && !with.reading &&
+      (outcome.error().code == errc::io_failure || outcome.error().code == errc::no_space);
+  const std::lock_guard hold(gate_);
+  hand_to_worker(with);
+}
+
+/// gate_ is held.
+void tile_pipeline::hand_to_worker(carrier& with) {
+  arrived_.push_back(&with);
+  if (waiting_ > 0) {
+    work_or_end_.notify_one();
+  } else if (more_may_come_) {
+    workers_.arena().enqueue(early_.defer([this] { serve(false); }));
   }
 }
 
-void tile_pipeline::work_on(carrier* with, choice::output_ports_type& to) {
-  if (std::exchange(with->moving, false)) {
-    with->outcome = homes_.stored().move_away(with->holds, with->outcome.error());
-    if (with->outcome) {
-      stamps_.stamp(with->holds, state_of(*with));
-      std::get<0>(to).try_put(with);
-    } else {
-      std::get<1>(to).try_put(with);
+/// gate_ is held.
+void tile_pipeline::rest(carrier& with) {
+  if (!with.cached) {
+    idle_.push_back(&with);
+  }
+  --under_way_;
+  if (over()) {
+    work_or_end_.notify_all();
+  }
+}
+
+/// All that is under way, and all that waits. The caller is one of the workers.
+status tile_pipeline::serve_all() {
+  {
+    const std::lock_guard hold(gate_);
+    more_may_come_ = false;
+  }
+  workers_.arena().execute([&] {
+    tbb::parallel_for(
+        std::uint32_t{0}, workers_.plan().threads(), [&](std::uint32_t) { serve(true); },
+        tbb::simple_partitioner());
+    early_.wait();
+  });
+  return failures_.take();
+}
+
+void tile_pipeline::serve(bool until_over) {
+  std::unique_lock hold(gate_);
+  for (;;) {
+    while (serve_one(hold)) {
     }
+    if (!until_over || over()) {
+      return;
+    }
+    ++waiting_;
+    work_or_end_.wait(hold);
+    --waiting_;
+  }
+}
+
+/// False when nothing waits for a worker. `hold` holds gate_ before and after.
+bool tile_pipeline::serve_one(std::unique_lock<std::mutex>& hold) {
+  std::deque<carrier*>& first = arrived_.empty() ? found_ : arrived_;
+  if (!first.empty()) {
+    carrier& with = *first.front();
+    first.pop_front();
+    hold.unlock();
+    work_on(with);
+    hold.lock();
+    return true;
+  }
+  if (!direct_.empty()) {
+    const tile_id which = direct_.front();
+    direct_.pop_front();
+    hold.unlock();
+    if (!failures_.any()) {
+      failures_.note(guarded(which, homes_.at(which).state));
+    }
+    hold.lock();
+    return true;
+  }
+  return false;
+}
+
+void tile_pipeline::work_on(carrier& with) {
+  if (with.moving) {
+    change_folder(with);
     return;
   }
-  if (with->outcome && !failures_.any()) {
-    with->outcome = guarded(with->holds, state_of(*with));
-    with->changed = with->changed || movement_ != movement::read_only;
-    with->cached = with->outcome && kept_[with->holds.value] != 0;
-    carrier_of_[with->holds.value] = with->cached ? with : nullptr;
-    if (with->cached) {
-      return;
-    }
-    if (with->outcome && with->changed) {
-      std::get<0>(to).try_put(with);
+  if (with.outcome && !failures_.any()) {
+    with.outcome = guarded(with.holds, state_of(with));
+    with.changed = with.changed || movement_ != movement::read_only;
+    with.cached = with.outcome && kept_[with.holds.value] != 0;
+    carrier_of_[with.holds.value] = with.cached ? &with : nullptr;
+    if (with.outcome && with.changed && !with.cached) {
+      start(with, false);
       return;
     }
   }
-  std::get<1>(to).try_put(with);
+  failures_.note(with.outcome);
+  begin(with);
+}
+
+/// A write has failed: the tile goes elsewhere, where there is room.
+void tile_pipeline::change_folder(carrier& with) {
+  with.moving = false;
+  with.outcome = homes_.stored().move_away(with.holds, with.outcome.error());
+  if (with.outcome) {
+    stamps_.stamp(with.holds, state_of(with));
+    start(with, false);
+    return;
+  }
+  failures_.note(with.outcome);
+  begin(with);
 }
 
 std::span<std::byte> tile_pipeline::state_of(const carrier& which) const {

@@ -1,25 +1,32 @@
-// Tiles past a worker: read from NVMe, worked on, written back, as one oneTBB flow graph.
+// Tiles past a worker: read from NVMe, worked on, written back.
 //
-//   begin --> read --> work --> write --> begin     a carrier (a staging buffer) goes round, taking
-//                                                   the next tile at `begin`: memory and transfers
-//                                                   under way are bounded by construction
-//   direct --> work                                 tiles in memory need no carrier
+//   next tile --> read --> work --> write --> next tile     a carrier (a staging buffer) goes round:
+//                                                           memory and transfers under way are
+//                                                           bounded by construction
+//   direct --> work                                         tiles in memory need no carrier
 //
-// Reads, work and writes of different tiles overlap. No worker ever blocks on a transfer: a
-// completion re-enters the graph through its node's gateway. The first error stops new tiles; those
-// under way end. A write that failed is no error yet where another folder has room: the tile goes
-// through `work` once more, only to be stamped for its new extent.
+// Reads, work and writes of different tiles overlap. A link's thread never works and never waits: of
+// a carrier that comes back written it starts the next read at once, and one that was read it hands
+// to a worker. Workers take what the disk waits for first: carriers that were read, then those that
+// lay in the cache, then tiles in memory. With nothing to do they sleep: workers that looked for work
+// instead took a third of the step's processor time, and the links' threads waited for it.
+//
+// The first error stops new tiles; those under way end. A write that failed is no error yet where
+// another folder has room: a worker stamps the tile for its new extent, and it is written again.
 //
 // Carriers beyond the depth are the cache: a tile that is to be kept stays in its carrier after the
 // work, unwritten, and the next run finds it there. As steps alternate their direction, the tail of
 // one is the head of the next, and of T tiles on NVMe C are neither read nor written.
 #pragma once
 
-#include <tbb/flow_graph.h>
+#include <tbb/task_group.h>
 
 #include <ballast/result.hpp>
+#include <condition_variable>
+#include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -48,7 +55,6 @@ class tile_pipeline {
 
   tile_pipeline(const layout& where, const blueprint& drawn, tile_homes& homes,
                 const tile_work& stamps, workers& threads);
-  ~tile_pipeline();
 
   /// Runs `todo` on every tile of `tiles`; those on NVMe are started in that order.
   ///
@@ -78,33 +84,33 @@ class tile_pipeline {
   std::uint64_t hits() const { return hits_; }
 
  private:
-  struct carrier;
-  using node_gateway = tbb::flow::async_node<carrier*, carrier*>::gateway_type;
-
   struct carrier {
     tile_pipeline* owner = nullptr;
     std::span<std::byte> buffer;
     tile_id holds;
     bool cached = false;   ///< `holds` stays in the buffer
     bool changed = false;  ///< since it was read or written
+    bool reading = false;  ///< of its transfer: a read
     bool moving = false;   ///< could not be written where it was to go
     status outcome;
-    node_gateway* gateway = nullptr;
   };
 
-  using one_of_two = std::tuple<carrier*, carrier*>;
-  using choice = tbb::flow::multifunction_node<carrier*, one_of_two>;
-  using hop_node = tbb::flow::async_node<carrier*, carrier*>;
-  using direct_node = tbb::flow::function_node<std::uint32_t, tbb::flow::continue_msg>;
-
-  struct graph_nodes;
-
   void line_up(std::span<const tile_id> tiles, after then);
-  std::optional<tile_id> next_for(carrier* with);
-  void begin(carrier* with, choice::output_ports_type& to);
-  void start(carrier* with, bool reading, node_gateway& gateway);
-  void arrive(carrier& with, const status& outcome);
-  void work_on(carrier* with, choice::output_ports_type& to);
+
+  // On any thread.
+  void begin(carrier& with);
+  void start(carrier& with, bool reading);
+  void arrived(carrier& with, const status& outcome);
+  void hand_to_worker(carrier& with);
+  void rest(carrier& with);
+  bool over() const { return under_way_ == 0 && direct_.empty(); }
+
+  // On workers.
+  status serve_all();
+  void serve(bool until_over);
+  bool serve_one(std::unique_lock<std::mutex>& hold);
+  void work_on(carrier& with);
+  void change_folder(carrier& with);
   status guarded(tile_id which, std::span<std::byte> state) const;
   std::span<std::byte> state_of(const carrier& which) const;
 
@@ -114,21 +120,29 @@ class tile_pipeline {
   workers& workers_;
   std::vector<carrier> carriers_;
   const std::size_t cache_size_;
-  std::unique_ptr<graph_nodes> nodes_;
 
   // Of the run under way.
   movement movement_ = movement::read_and_write;
   const work* todo_ = nullptr;
-  std::vector<carrier*> found_;       ///< hold a tile of the run from the beginning
   std::vector<std::uint8_t> kept_;    ///< by tile: stays in its carrier after the run
   std::vector<carrier*> carrier_of_;  ///< by tile, where it is cached
+  std::vector<carrier*> in_cache_;    ///< hold a tile of the run from the beginning
   std::uint64_t hits_ = 0;
   first_failure failures_;
+  tbb::task_group early_;  ///< work on what was fed, while the caller does something else
 
+  // Guarded by gate_.
   std::mutex gate_;
-  std::vector<tile_id> staged_;  ///< to be brought in, in order; guarded by gate_
-  std::size_t next_staged_ = 0;  // guarded by gate_
-  std::vector<carrier*> idle_;   ///< wait for a tile; guarded by gate_
+  std::condition_variable work_or_end_;
+  std::uint32_t waiting_ = 0;    ///< workers, for either
+  bool more_may_come_ = false;   ///< nobody waits for the end yet
+  std::size_t under_way_ = 0;    ///< carriers that do not rest
+  std::vector<tile_id> staged_;  ///< to be brought in, in order
+  std::size_t next_staged_ = 0;
+  std::vector<carrier*> idle_;    ///< wait for a tile
+  std::deque<carrier*> arrived_;  ///< wait for a worker, the disk for them
+  std::deque<carrier*> found_;    ///< of in_cache_, wait for a worker
+  std::deque<tile_id> direct_;    ///< in memory, wait for a worker
 };
 
 }  // namespace ballast

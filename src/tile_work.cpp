@@ -1,6 +1,7 @@
 #include "tile_work.hpp"
 
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <ballast/rounding.hpp>
 
@@ -47,11 +48,13 @@ status tile_work::for_slices(tile_id which, std::span<std::byte> state, element_
                              wanted_too ? each : nothing));
     });
   };
+  // Isolated: a worker that waits for a slice must not begin a tile meanwhile.
+  const auto alone = [&] { tbb::this_task_arena::isolate(slices); };
   // What rests on a device has no owner among the nodes.
   if (homes_.at(which).where == place::device) {
-    slices();
+    alone();
   } else {
-    workers_.on_owner(homes_.at(which).share, slices);
+    workers_.on_owner(homes_.at(which).share, alone);
   }
   return outcome.take();
 }

@@ -9,8 +9,8 @@
 #include "tools/bench/arithmetic_floor.hpp"
 #include "tools/bench/bench_document.hpp"
 #include "tools/bench/machine.hpp"
-#include "tools/bench/step_arms.hpp"
-#include "tools/bench/step_bench.hpp"
+#include "tools/bench/passes_arms.hpp"
+#include "tools/bench/passes_bench.hpp"
 #include "tools/command/command_call.hpp"
 #include "tools/command/size_text.hpp"
 
@@ -148,7 +148,7 @@ result<exit_code> measure_state(const adam_plan& plan, const adam_settings& sett
 status check_fits(const adam_plan& plan, bool against_passes) {
   for (const elements size : plan.sizes) {
     for (const state_kind& kind : plan.kinds) {
-      const bytes needed = against_passes ? step_arms::memory_of(size) : memory_of(kind, size);
+      const bytes needed = against_passes ? passes_arms::memory_of(size) : memory_of(kind, size);
       if (const status fits = check_memory(size, needed); !fits) {
         return fits;
       }
@@ -200,7 +200,7 @@ exit_code bench_adam(std::span<const std::string> arguments) {
   if (!document) {
     return call.fail(document.error(), stage::set_up);
   }
-  const auto done = settings.against_passes ? bench_steps(*plan, settings, *document)
+  const auto done = settings.against_passes ? bench_passes(*plan, settings, *document)
                                             : measure_all(*plan, settings, *document);
   if (!done) {
     const exit_code code = call.fail(done.error(), stage::set_up);

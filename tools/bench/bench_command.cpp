@@ -3,6 +3,7 @@
 #include "tools/bench/adam_bench.hpp"
 #include "tools/bench/memory_bench.hpp"
 #include "tools/bench/nvme_bench.hpp"
+#include "tools/bench/step_bench.hpp"
 #include "tools/command/subcommand.hpp"
 
 namespace ballast::tools {
@@ -13,6 +14,7 @@ constexpr subcommand questions[] = {
     {"memory", "how fast is memory, read, written, copied and added?", bench_memory},
     {"nvme", "how far is the store from the disk's own speed, and how should it be asked?",
      bench_nvme},
+    {"step", "how far is a whole step from the disk or the memory that it needs?", bench_step},
 };
 
 }  // namespace

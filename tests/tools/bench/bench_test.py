@@ -70,6 +70,13 @@ class Refused(Bench):
         self.assertRegex(done.stderr, pattern)
         self.assertEqual(done.stdout, "")
 
+    def test_what_a_step_cannot_be_measured_with(self):
+        self.refuse(2, "'nvm' is not one of .*did you mean 'nvme'", "step", "--ways", "nvm")
+        self.refuse(2, "--placement is no matter of bench step", "step", "--placement", "0,1")
+        self.refuse(2, "nowhere", "step", "--elements", "1e6", "--nvme", "nowhere")
+        self.refuse(3, "free.*give fewer --elements", "step", "--elements", "1e12")
+        self.refuse(3, "elements need .*give --elements", "step", "--elements", "1e11", "--ways", "host")
+
     def test_unknown_question(self):
         self.refuse(2, "no question \"adma\"; did you mean 'adam'", "adma")
 
@@ -181,7 +188,7 @@ class Adam(Bench):
             self.assertEqual(json.loads(file.read_text())["results"][0]["n"], 2)
 
 
-class Steps(Bench):
+class Passes(Bench):
     def test_both_arms_and_their_passes(self):
         rows, _ = self.document("adam", "--against-passes", "--elements", "4000001", "--threads", "1,2")
         arms = {(row["params"]["arm"], row["name"]): row for row in rows if row["params"].get("threads") == 2}
@@ -295,6 +302,44 @@ class Nvme(Bench):
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr, r"^ballast bench nvme: --with-fio: there is no fio[^\n]*\n$")
         self.assertEqual(list(self.folder.iterdir()), [])
+
+
+class Step(Bench):
+    """On the disk of the build; no figure of it is looked at."""
+
+    WAYS = ["nvme", "cached", "undigested", "loop", "host"]
+
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory(dir=".")
+        self.folder = pathlib.Path(self.temporary.name).resolve()
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def test_every_way_in_every_encoding(self):
+        (self.folder / "a").mkdir()
+        (self.folder / "b").mkdir()
+        rows, table = self.document(
+            "step", "--elements", "300001", "--encodings", "fp32,exact,fp16,bf16,int8", "--ways", ",".join(self.WAYS),
+            "--tile-elements", "16Ki", "--nvme", str(self.folder / "a"), "--nvme", str(self.folder / "b"))
+        self.assertEqual([row["name"] for row in rows], self.WAYS * 5)
+        # 300001 are 74 blocks of 4096: 18 whole tiles and a half, each moved in pages.
+        stored = {"fp32": 8, "exact": 10, "fp16": 12, "bf16": 6, "int8": 3 + 8 / 128}
+        for row in rows:
+            params = row["params"]
+            self.assertEqual((row["unit"], params["tiles"], params["elements"]), ("s", 19, 74 * 4096))
+            self.assertEqual(params["cached_tiles"], 7 if row["name"] == "cached" else 0)
+            moved = {"host": 0, "cached": 12 / 19}.get(row["name"], 1) * 2 * 74 * 4096 * stored[params["encoding"]]
+            self.assertAlmostEqual(row["bytes"], moved, delta=moved * 0.1)
+            self.assertGreater(row["cpu_seconds"], 0)
+        self.assertRegex(table, "undigested int8: .*, no digests")
+        self.assertEqual(list((self.folder / "a").iterdir()), [])
+
+    def test_a_flipped_bit_is_noticed(self):
+        done = bench("step", "--elements", "100000", "--encodings", "exact", "--nvme", str(self.folder), "--flip")
+        self.assertEqual(done.returncode, 4)
+        self.assertRegex(done.stderr, r"^ballast bench step: nvme: after 2 steps element \d+ is [^\n]*\n$")
+
 
 
 if __name__ == "__main__":

@@ -1,0 +1,332 @@
+#include "tools/bench/step_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ballast/rounding.hpp>
+#include <ballast/thread_plan.hpp>
+#include <nvme/segment.hpp>
+
+#include "tools/bench/adam_settings.hpp"
+#include "tools/bench/disk_limit.hpp"
+#include "tools/bench/engine_arm.hpp"
+#include "tools/bench/host_limit.hpp"
+#include "tools/bench/loop_arm.hpp"
+#include "tools/bench/undigested.hpp"
+
+namespace ballast::tools {
+namespace {
+
+/// Both directions, so that a cache is in its steady state.
+constexpr int warm_up_steps = 2;
+
+template <class Value>
+series each_of(const std::vector<step_sample>& samples, const Value& value) {
+  series made(samples.size());
+  std::ranges::transform(samples, made.begin(), value);
+  return made;
+}
+
+series updates_of(const std::vector<step_sample>& samples) {
+  return each_of(samples, [](const step_sample& each) { return each.update; });
+}
+
+series cpu_of(const std::vector<step_sample>& samples) {
+  return each_of(samples, [](const step_sample& each) { return each.cpu; });
+}
+
+std::vector<step_way> on_disk(const step_plan& plan) {
+  std::vector<step_way> ways = plan.ways;
+  std::erase(ways, step_way::host);
+  return ways;
+}
+
+}  // namespace
+
+std::string step_title() {
+  return fmt::format("{:<11} {:<6} {:>11} {:>6} {:>7} {:>8} {:>9} {:>8} {:>8} {:>10} {:>7}  {}",
+                     "way", "stored", "elements", "tiles", "cached", "GB moved", "ns/param",
+                     "seconds", "limit", "efficiency", "CPU s", "time/CPU beside");
+}
+
+step_run::step_run(const step_plan& plan, const step_settings& settings, bench_document& document,
+                   encoding stored, elements count)
+    : plan_(plan), settings_(settings), document_(document), training_(stored, count) {}
+
+/// Where the way's state rests, inside a budget that leaves room for its cache and nothing else.
+result<engine_config> step_run::config_of(step_way way) const {
+  engine_config config = settings_.engine;
+  config.placement = forced_placement{0, way == step_way::host ? 1.0 : 0.0};
+  const engine asked(training_.declare(), make_backends());
+  const auto summary = asked.dry_run(config);
+  if (!summary) {
+    return summary.error();
+  }
+  config.host_memory = summary->total(place::host);
+  if (way == step_way::cached) {
+    const std::uint64_t tiles = count_up(training_.count(), config.tile_elements);
+    const bytes tile = round_up(training_.arrays().state(config.tile_elements), bytes{4096});
+    *config.host_memory += tile * ((tiles + 2) / 3);
+  }
+  return config;
+}
+
+bytes step_run::memory_of(step_way way) const {
+  if (way == step_way::loop) {
+    return loop_arm::memory_of(training_, settings_.engine);
+  }
+  const auto config = config_of(way);
+  if (!config) {
+    return {};  // making it says why
+  }
+  const auto summary = engine(training_.declare(), make_backends()).dry_run(*config);
+  const bytes limit = way == step_way::host ? host_limit::memory_of(training_) : bytes{};
+  return summary ? summary->total(place::host) + summary->total(place::device) + limit : bytes{};
+}
+
+/// Every folder can be used, and has room for its part of every way's state and of the limit's file.
+status step_run::check_folders() const {
+  const std::size_t ways = on_disk(plan_).size();
+  if (ways == 0) {
+    return {};
+  }
+  const bytes each =
+      training_.arrays().state(training_.count()) / settings_.engine.nvme.size() * (ways + 1);
+  for (const nvme_folder& folder : settings_.engine.nvme) {
+    const auto opened = nvme::open_directory(folder.directory);
+    if (!opened) {
+      return opened.error();
+    }
+    if (const status room = nvme::check_space(*opened, folder.directory, each); !room) {
+      return failure{room.error().code, room.error().message + "; give fewer --elements"};
+    }
+  }
+  return {};
+}
+
+status step_run::check_fits() const {
+  if (const status room = check_folders(); !room) {
+    return room;
+  }
+  bytes disk;
+  for (const step_way way : on_disk(plan_)) {
+    disk += memory_of(way);
+  }
+  const bytes host = plan_.has(step_way::host) ? memory_of(step_way::host) : bytes{};
+  return check_memory(training_.count(), std::max(disk, host));
+}
+
+result<std::unique_ptr<step_arm>> step_run::make(step_way way) const {
+  if (way == step_way::loop) {
+    auto made = loop_arm::make(training_, settings_.engine);
+    return made ? result<std::unique_ptr<step_arm>>(*std::move(made)) : made.error();
+  }
+  const auto config = config_of(way);
+  if (!config) {
+    return config.error();
+  }
+  auto parts = make_backends();
+  if (way == step_way::undigested) {
+    parts = without_digests(std::move(parts));
+  }
+  auto made = engine_arm::make(std::string(to_string(way)), training_, *config, std::move(parts));
+  return made ? result<std::unique_ptr<step_arm>>(*std::move(made)) : made.error();
+}
+
+status step_run::enter(std::span<const step_way> ways, std::vector<entrant>& arms) const {
+  for (const step_way way : ways) {
+    auto made = make(way);
+    if (!made) {
+      return made.error();
+    }
+    document_.say(fmt::format("# {} {}: {}", (*made)->name(), to_string(training_.stored()),
+                              (*made)->description()));
+    arms.push_back({*std::move(made)});
+  }
+  return {};
+}
+
+status step_run::warm_up(std::vector<entrant>& arms, step_reference& reference) const {
+  for (int i = 0; i < warm_up_steps; ++i) {
+    reference.step();
+  }
+  if (settings_.flip) {
+    reference.flip();
+  }
+  for (entrant& each : arms) {
+    for (int i = 0; i < warm_up_steps; ++i) {
+      if (const auto taken = each.arm->step(); !taken) {
+        return taken.error();
+      }
+    }
+    if (const status same = reference.compare(*each.arm); !same) {
+      return same;
+    }
+  }
+  return {};
+}
+
+status step_run::run(std::vector<entrant>& arms, std::span<const work> limits,
+                     step_reference& reference, std::vector<series>& limits_taken) const {
+  status outcome = warm_up(arms, reference);
+  std::vector<work> works(limits.begin(), limits.end());
+  for (entrant& each : arms) {
+    works.emplace_back([&each, &outcome] {
+      const auto taken = outcome ? each.arm->step() : result<step_sample>(outcome.error());
+      if (taken) {
+        each.samples.push_back(*taken);
+      } else {
+        outcome = taken.error();
+      }
+    });
+  }
+  if (!outcome) {
+    return outcome;
+  }
+  limits_taken = interleave(works, settings_.rounds);
+  limits_taken.resize(limits.size());
+  for (std::uint32_t i = 0; i < settings_.rounds; ++i) {
+    reference.step();
+  }
+  for (entrant& each : arms) {
+    outcome = outcome ? reference.compare(*each.arm) : outcome;
+  }
+  return outcome;
+}
+
+void step_run::report(const entrant& of, const series& limit, const std::string& limit_name,
+                      std::span<const entrant> all) const {
+  const bool in_host = of.arm->name() == to_string(step_way::host);
+  const series zero = each_of(of.samples, [](const auto& each) { return each.zero; });
+  const series push = each_of(of.samples, [](const auto& each) { return each.push; });
+  const series wall = in_host ? sums(updates_of(of.samples), push) : updates_of(of.samples);
+  const double count = static_cast<double>(training_.count().value);
+  bench_row row{.name = std::string(of.arm->name()),
+                .params = {{"optimizer", "adamw"},
+                           {"encoding", std::string(to_string(training_.stored()))},
+                           {"elements", training_.count().value},
+                           {"tile_elements", settings_.engine.tile_elements.value},
+                           {"pipeline_depth", settings_.engine.pipeline_depth},
+                           {"tiles", of.arm->tiles()},
+                           {"cached_tiles", of.samples.front().cached_tiles}},
+                .unit = "s",
+                .values = wall,
+                .moved = of.samples.front().moved,
+                .limit = bench_row::limit_value{limit_name, median(limit)},
+                .efficiency = median(ratios(limit, wall)),
+                .verified = true,
+                .more = {{"ns_per_parameter", median(wall) / count * 1e9},
+                         {"cpu_seconds", median(cpu_of(of.samples))},
+                         {"update_seconds", median(updates_of(of.samples))},
+                         {"push_seconds", median(push)},
+                         {"zero_seconds", median(zero)},
+                         {"beside", nlohmann::ordered_json::object()}}};
+  std::string beside;
+  for (const entrant& other : all) {
+    if (&other == &of) {
+      continue;
+    }
+    const double time = median(ratios(wall, updates_of(other.samples)));
+    const double cpu = median(ratios(cpu_of(of.samples), cpu_of(other.samples)));
+    const double more_a_tile =
+        (median(cpu_of(of.samples)) - median(cpu_of(other.samples))) / of.arm->tiles();
+    row.more["beside"][std::string(other.arm->name())] = {
+        {"time", time}, {"cpu", cpu}, {"cpu_seconds_a_tile_more", more_a_tile}};
+    beside += fmt::format(" {} {:.3f}/{:.2f}", other.arm->name(), time, cpu);
+  }
+  document_.say(fmt::format(
+      "{:<11} {:<6} {:>11} {:>6} {:>7} {:>8.3f} {:>9.4f} {:>8.4f} {:>8.4f} {:>10.3f} {:>7.3f} {}",
+      row.name, to_string(training_.stored()), training_.count().value, of.arm->tiles(),
+      of.samples.front().cached_tiles, static_cast<double>(row.moved.value) * 1e-9,
+      median(wall) / count * 1e9, median(wall), median(limit), *row.efficiency,
+      median(cpu_of(of.samples)), beside));
+  document_.add(row);
+}
+
+status step_run::race_disk() {
+  const std::vector<step_way> ways = on_disk(plan_);
+  if (ways.empty()) {
+    return {};
+  }
+  std::vector<std::string> folders;
+  for (const nvme_folder& each : settings_.engine.nvme) {
+    folders.push_back(each.directory);
+  }
+  const bytes each = training_.arrays().state(training_.count()) / folders.size();
+  auto limit = disk_limit::make(folders, each);
+  auto reference = step_reference::make(training_);
+  if (!limit) return limit.error();
+  if (!reference) return reference.error();
+  std::vector<entrant> arms;
+  if (const status entered = enter(ways, arms); !entered) {
+    return entered;
+  }
+  // An arm knows better than the clock around it when its job began and ended.
+  std::vector<std::vector<io_sample>> passes((*limit)->variants());
+  status outcome;
+  std::vector<work> works;
+  for (std::size_t i = 0; i < passes.size(); ++i) {
+    works.emplace_back([&, i] {
+      if (const auto taken = (*limit)->run(i)) {
+        passes[i].push_back(*taken);
+      } else {
+        outcome = taken.error();
+      }
+    });
+  }
+  std::vector<series> unused;
+  const status ran = run(arms, works, *reference, unused);
+  outcome = outcome ? ran : outcome;
+  if (!outcome) {
+    return outcome;
+  }
+  const auto seconds_a_byte = [](const std::vector<io_sample>& of) {
+    series made(of.size());
+    std::ranges::transform(of, made.begin(), [](const io_sample& sample) {
+      return sample.wall / static_cast<double>(sample.moved.value);
+    });
+    return made;
+  };
+  std::vector<series> rates;
+  std::ranges::transform(passes, std::back_inserter(rates), seconds_a_byte);
+  const auto best =
+      std::ranges::min_element(rates, {}, [](const series& of) { return median(of); });
+  const auto name =
+      "disk, half reads: " + (*limit)->name(static_cast<std::size_t>(best - rates.begin()));
+  for (const entrant& of : arms) {
+    series same_bytes = *best;
+    for (double& of_a_byte : same_bytes) {
+      of_a_byte *= static_cast<double>(of.samples.front().moved.value);
+    }
+    report(of, same_bytes, name, arms);
+  }
+  return {};
+}
+
+status step_run::race_host() {
+  if (!plan_.has(step_way::host)) {
+    return {};
+  }
+  const std::uint32_t threads = plan_threads(settings_.engine.threads, find_numa_nodes()).threads();
+  const auto limit = host_limit::make(training_, threads, settings_.engine.isa);
+  auto reference = step_reference::make(training_);
+  if (!limit) return limit.error();
+  if (!reference) return reference.error();
+  std::vector<entrant> arms;
+  const std::array ways{step_way::host};
+  if (const status entered = enter(ways, arms); !entered) {
+    return entered;
+  }
+  const std::array<work, 2> works{[&] { (*limit)->update(); }, [&] { (*limit)->norm(); }};
+  for (const work& each : works) {
+    each();
+  }
+  std::vector<series> taken;
+  if (const status ran = run(arms, works, *reference, taken); !ran) {
+    return ran;
+  }
+  report(arms.front(), sums(taken[0], taken[1]), "update and norm, each alone", arms);
+  return {};
+}
+
+}  // namespace ballast::tools
