@@ -204,6 +204,21 @@ store_record nvme_store::files() const {
   return made;
 }
 
+/// What dead runs left would make a disk look full, and a slow one slower: it goes before any
+/// folder is measured.
+status collect_garbage(const store_options& options) {
+  if (options.checkpoints.empty()) return {};
+  for (const store_folder& each : options.folders) {
+    if (auto usable = open_directory(each.directory); !usable) return usable.error();
+  }
+  for (const store_folder& each : options.folders) {
+    for (const auto& note : collect_dead_runs(each.directory)) {
+      options.on_note ? options.on_note(note) : (void)std::fprintf(stderr, "%s\n", note.c_str());
+    }
+  }
+  return {};
+}
+
 /// What each folder gets; a lone one gets everything, unmeasured.
 result<std::vector<bytes>> shares_of(const store_options& options) {
   std::vector<double> bandwidths;
@@ -287,6 +302,7 @@ result<std::unique_ptr<store>> make_store(const store_options& options) {
     return failure{errc::invalid_argument, "an NVMe store without a folder"};
   }
   if (auto asked = check_requests(options); !asked) return asked.error();
+  if (auto collected = collect_garbage(options); !collected) return collected.error();
   const auto shares = shares_of(options);
   if (!shares) return shares.error();
   const std::uint64_t run = make_run_id(options.time);

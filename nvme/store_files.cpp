@@ -19,9 +19,6 @@ result<nvme_path::files> make_files(const store_options& options, const std::str
   std::string inside = parent;
   const file_descriptor* into = &*directory;
   if (!options.checkpoints.empty()) {
-    for (const auto& note : collect_dead_runs(parent)) {
-      options.on_note ? options.on_note(note) : (void)std::fprintf(stderr, "%s\n", note.c_str());
-    }
     if (auto room = check_space(*directory, parent, size); !room) return room.error();
     auto folder = run_folder::create(files::absolute(parent), run,
                                      files::absolute(options.checkpoints).lexically_normal());

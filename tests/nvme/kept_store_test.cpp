@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nvme/durable_folder.hpp>
 #include <nvme/nvme_store.hpp>
+#include <nvme/queue_choice.hpp>
 #include <nvme/run_folder.hpp>
 
 #include "tests/conformance/guarded_buffer.hpp"
@@ -166,6 +167,23 @@ TEST_F(kept_store_test, is_collected_when_no_manifest_names_it) {
   EXPECT_TRUE(open_another().empty());
   EXPECT_EQ(runs(), 0u);
   EXPECT_FALSE(files::exists(record.files.front().paths.front()));
+}
+
+TEST_F(kept_store_test, is_collected_before_folders_are_measured) {
+  (void)kept();
+  const std::string second = folder.path() + "/second";
+  files::create_directory(second);
+  store_options with = options();
+  with.folders.push_back({second});
+  std::vector<std::size_t> runs_seen;
+  with.open_queue = [&](const queue_setup& setup) {
+    runs_seen.push_back(runs());
+    return choose_queue(io_backend::automatic)(setup);
+  };
+  EXPECT_TRUE(make_store(with));
+  ASSERT_FALSE(runs_seen.empty());
+  EXPECT_EQ(runs_seen.front(), 0u) << "a dead run's files were there when the disk was measured";
+  files::remove_all(second);
 }
 
 TEST_F(kept_store_test, stays_while_it_is_in_use) {
