@@ -229,7 +229,7 @@ result<std::vector<bytes>> shares_of(const store_options& options) {
     if (!measured) return measured.error();
     bandwidths.push_back(*measured);
   }
-  return share_out(options.size, options.largest_extent, options.folders, bandwidths);
+  return share_out(options.size, options.spare, options.folders, bandwidths);
 }
 
 /// The last of the slots that demand has for itself: of a shallow queue fewer.

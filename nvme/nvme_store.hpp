@@ -27,9 +27,8 @@ struct store_options {
   std::string checkpoints = {};
   /// The one segment gets this name in the one folder itself.
   std::string name = {};
-  bytes size;  ///< of all extents together; reserved on disk at once
-  bytes largest_extent =
-      {};  ///< where there are several folders: what each has room for beyond its share
+  bytes size;                ///< of all extents together; reserved on disk at once
+  bytes spare = {};          ///< in each of several folders beyond its share: two extents
   std::uint32_t slices = 0;  ///< of all extents together
   const clock& time;         ///< outlives the store
   io_backend backend = io_backend::automatic;

@@ -40,12 +40,16 @@ status pass(nvme_path& path, io_op op, const staging& memory, link_meter& meter)
 
 }  // namespace
 
-result<std::vector<bytes>> share_out(bytes size, bytes largest_extent,
+result<std::vector<bytes>> share_out(bytes size, bytes spare,
                                      const std::vector<store_folder>& folders,
                                      const std::vector<double>& bandwidths) {
-  const bytes spare = folders.size() > 1 ? round_up(largest_extent, unit) : bytes{};
+  spare = folders.size() > 1 ? round_up(spare, unit) : bytes{};
   std::vector<bytes> shares(folders.size());
   std::vector<bool> full(folders.size());
+  const auto room_of = [&](const store_folder& of) {
+    const bytes most = of.most.value_or(bytes{~std::uint64_t{0} / 2});
+    return most > spare ? (most - spare).value / unit.value : 0;
+  };
   std::uint64_t left = round_up(size, unit).value / unit.value;
   // Whoever would get more than it may hold gets that; the rest is shared out again.
   for (bool again = true; again && left > 0;) {
@@ -53,8 +57,7 @@ result<std::vector<bytes>> share_out(bytes size, bytes largest_extent,
     double open = 0;
     for (std::size_t i = 0; i < folders.size(); ++i) open += full[i] ? 0 : bandwidths[i];
     for (std::size_t i = 0; i < folders.size() && !again; ++i) {
-      const bytes most = folders[i].most.value_or(bytes{~std::uint64_t{0} / 2});
-      const std::uint64_t room = most > spare ? (most - spare).value / unit.value : 0;
+      const std::uint64_t room = room_of(folders[i]);
       const auto wanted =
           static_cast<std::uint64_t>(static_cast<double>(left) * bandwidths[i] / open);
       if (!full[i] && wanted >= room) {
@@ -84,7 +87,9 @@ result<std::vector<bytes>> share_out(bytes size, bytes largest_extent,
     shares[i] = unit * (until(before + bandwidths[i]) - until(before));
     before += bandwidths[i];
   }
-  for (bytes& each : shares) each += each > bytes{} ? spare : bytes{};
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    shares[i] += room_of(folders[i]) > 0 ? spare : bytes{};
+  }
   return shares;
 }
 

@@ -9,11 +9,12 @@
 
 namespace ballast::nvme {
 
-/// Bytes of each folder, multiples of 4096, together at least `size`; where there are several each
-/// has room for one more of the largest extents, because extents are not cut to fit.
+/// Bytes of each folder, multiples of 4096, together `size`. Where there are several, `spare` comes
+/// on top in each that may hold more than that: room for an extent whose write failed elsewhere, and
+/// for one more, because extents are not cut to fit. The others get nothing.
 ///
 /// Errors: no_space where all of them together may not hold that much
-result<std::vector<bytes>> share_out(bytes size, bytes largest_extent,
+result<std::vector<bytes>> share_out(bytes size, bytes spare,
                                      const std::vector<store_folder>& folders,
                                      const std::vector<double>& bandwidths);
 

@@ -10,14 +10,19 @@ namespace {
 
 constexpr bytes device_alignment{256};
 
-/// Of all folders together; none where one of them has none.
-std::optional<bytes> nvme_budget(const engine_config& config) {
+/// Whether more than the spare room may be used in it.
+bool is_usable(const nvme_folder& of, bytes spare) {
+  return !of.size || *of.size >= spare + extent_alignment;
+}
+
+/// Of all folders together that can be used; none where one of them has none.
+std::optional<bytes> nvme_budget(const engine_config& config, bytes spare) {
   bytes sum;
   for (const nvme_folder& each : config.nvme) {
     if (!each.size) {
       return std::nullopt;
     }
-    sum += *each.size;
+    sum += is_usable(each, spare) ? *each.size : bytes{};
   }
   return config.nvme.empty() ? std::nullopt : std::optional(sum);
 }
@@ -87,11 +92,23 @@ void assignment::size_store() {
     }
   }
   drawn_.staging.count = std::min(config_.pipeline_depth, stored);
+  size_spare();
   size_checkpoint_staging();
   size_undo();
   if (sums_in_host) {
     drawn_.chunk_staging = {2, size_of(dtype::f32) * chunk_elements.value};
   }
+}
+
+/// Where there are several folders: in each of them room for a tile whose write failed in another
+/// one, and for one more because extents are not cut to fit a folder's share.
+void assignment::size_spare() {
+  if (config_.nvme.size() < 2 || drawn_.nvme.value == 0) {
+    return;
+  }
+  drawn_.spare.size = drawn_.staging.size * 2;
+  drawn_.spare.count = static_cast<std::uint32_t>(std::ranges::count_if(
+      config_.nvme, [&](const nvme_folder& each) { return is_usable(each, drawn_.spare.size); }));
 }
 
 /// Tiles whose update may begin before it is known that it will stand: their weights are kept in
@@ -214,9 +231,11 @@ void assignment::list_rest() {
                    drawn_.generations == 2 ? "" : "s"),
        drawn_.nvme - undo - live);
   line(place::nvme, fmt::format("undo, state of {} tiles", drawn_.undo.count), undo);
+  line(place::nvme, fmt::format("spare, 2 tiles in each of {} folders", drawn_.spare.count),
+       drawn_.spare.total());
   summary.budgets[static_cast<std::size_t>(place::device)] = config_.device_memory;
   summary.budgets[static_cast<std::size_t>(place::host)] = config_.host_memory;
-  summary.budgets[static_cast<std::size_t>(place::nvme)] = nvme_budget(config_);
+  summary.budgets[static_cast<std::size_t>(place::nvme)] = nvme_budget(config_, drawn_.spare.size);
   for (const place each : drawn_.tile_places) {
     ++summary.tiles[static_cast<std::size_t>(each)];
   }

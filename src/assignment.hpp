@@ -24,6 +24,7 @@ class assignment {
   void size_store();
   void size_checkpoint_staging();
   void size_undo();
+  void size_spare();
   void line(place of, std::string name, bytes size);
   void list_device();
   void list_host();

@@ -40,17 +40,16 @@ class machine_backends final : public backends {
     return cpu::make_huge_page_region(size, parts, by);
   }
 
-  result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
-                                            std::uint32_t slices,
+  result<std::unique_ptr<store>> make_store(const engine_config& config, const store_room& wanted,
                                             std::span<std::byte> arena) override {
     nvme::store_options options = store_options(config);
     for (const nvme_folder& each : config.nvme) {
       options.folders.push_back({each.directory, each.size, {}});
     }
     options.checkpoints = checkpoint_path(config);
-    options.size = size;
-    options.slices = slices;
-    options.largest_extent = bytes{12} * config.tile_elements.value;  // no encoding stores more
+    options.size = wanted.extents;
+    options.spare = wanted.spare;
+    options.slices = wanted.slices;
     options.arena = arena;
     return nvme::make_store(options);
   }

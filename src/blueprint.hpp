@@ -45,7 +45,8 @@ struct blueprint {
   slot_pool chunk_staging;         ///< host: fp32 gradient chunks on their way to the sums
   slot_pool undo;                  ///< host: weights before an update that may be undone
   std::uint32_t generations = 1;   ///< extents a tile on NVMe takes: 1 live and each kept one
-  bytes nvme;                      ///< of the store, all generations and what may be undone
+  bytes nvme;                      ///< of all extents: generations and what may be undone
+  slot_pool spare;                 ///< nvme: in each of several folders, beyond its share
   bytes undo_extent;               ///< of a state that may be undone; all are of this size
   std::uint32_t slices = 0;        ///< digests of the store
   plan summary;

@@ -97,12 +97,16 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   }
   if (drawn.nvme.value == 0 && !config.nvme.empty()) {
     // A folder that was named and cannot be used is refused, although nothing rests there today.
-    if (auto probed = parts.make_store(config, extent_alignment, 1, {}); !probed) {
+    if (auto probed =
+            parts.make_store(config, {.extents = extent_alignment, .spare = {}, .slices = 1}, {});
+        !probed) {
       return probed.error();
     }
   }
   if (drawn.nvme.value > 0) {
-    auto stored = parts.make_store(config, drawn.nvme, drawn.slices, staging);
+    auto stored = parts.make_store(
+        config, {.extents = drawn.nvme, .spare = drawn.spare.size, .slices = drawn.slices},
+        staging);
     if (!stored) {
       return stored.error();
     }

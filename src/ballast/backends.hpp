@@ -13,6 +13,13 @@
 
 namespace ballast {
 
+/// What a store has to have room for.
+struct store_room {
+  bytes extents;             ///< all of them together
+  bytes spare;               ///< in each of several folders, beyond its share of them
+  std::uint32_t slices = 0;  ///< digests
+};
+
 class backends {
  public:
   virtual ~backends() = default;
@@ -29,8 +36,8 @@ class backends {
   /// Its files have names, and outlive the process, where the configuration names a folder for
   /// checkpoints; else nothing remains of them. `arena`: memory that most transfers use; registered
   /// with the kernel where that is allowed. It outlives the store.
-  virtual result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
-                                                    std::uint32_t slices,
+  virtual result<std::unique_ptr<store>> make_store(const engine_config& config,
+                                                    const store_room& wanted,
                                                     std::span<std::byte> arena) = 0;
   /// One file `name` in the folder for checkpoints, for what rests in memory.
   virtual result<std::unique_ptr<store>> make_kept_store(const engine_config& config,

@@ -178,6 +178,30 @@ TEST_F(Blueprint, SetsRoomAsideForKeptCheckpoints) {
   EXPECT_GT(with->checkpoint_staging.size, bytes{0});
 }
 
+/// 32 tiles on NVMe, in extents of 8 x 4096 x 16 bytes.
+TEST_F(Blueprint, SetsSpareTilesAsideInEachOfSeveralFolders) {
+  config_.placement = forced_placement{.device = 0, .host = 0};
+  config_.nvme = {{"/one"}};
+  const auto one = drawn(config_);
+  ASSERT_TRUE(one);
+  const bytes tile = one->staging.size;
+  EXPECT_EQ(one->summary.total(place::nvme), tile * 32) << "a lone folder needs none";
+  config_.nvme = {{"/one", tile * 8}, {"/two", tile * 28}};
+  const auto two = drawn(config_);
+  ASSERT_TRUE(two);
+  EXPECT_EQ(two->nvme, tile * 32);
+  EXPECT_EQ(two->summary.total(place::nvme), tile * 36);
+  EXPECT_EQ(two->summary.consumers.back().name, "spare, 2 tiles in each of 2 folders");
+  config_.nvme.back().size = tile * 28 - 1_B;
+  const auto refused = drawn(config_);
+  ASSERT_FALSE(refused) << "the store would not find room for it";
+  EXPECT_EQ(refused.error().code, errc::does_not_fit);
+  config_.nvme = {{"/one", tile * 2}, {"/two", tile * 34}};
+  EXPECT_TRUE(drawn(config_)) << "nothing goes to the one that holds no more than a spare";
+  config_.nvme.back().size = tile * 33;
+  EXPECT_FALSE(drawn(config_)) << "what it may hold is no help";
+}
+
 TEST_F(Blueprint, ForcesFractions) {
   config_.placement = forced_placement{.device = 0.25, .host = 0.25};
   EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument);

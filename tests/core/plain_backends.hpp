@@ -20,9 +20,9 @@ class plain_backends final : public backends {
     seen->host = size;
     return std::unique_ptr<memory_region>(std::make_unique<vector_region>(size));
   }
-  result<std::unique_ptr<store>> make_store(const engine_config&, bytes size, std::uint32_t,
+  result<std::unique_ptr<store>> make_store(const engine_config&, const store_room& wanted,
                                             std::span<std::byte>) override {
-    auto made = std::make_unique<plain_store>(size);
+    auto made = std::make_unique<plain_store>(wanted.extents);
     seen->disk = made.get();
     return std::unique_ptr<store>(std::move(made));
   }

@@ -21,17 +21,16 @@ class backends_with_queue final : public backends {
                                                           const first_touch& by) override {
     return machine_->make_host_region(size, arrays, by);
   }
-  result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
-                                            std::uint32_t slices,
+  result<std::unique_ptr<store>> make_store(const engine_config& config, const store_room& wanted,
                                             std::span<std::byte> arena) override {
     auto made = store_options(config);
     for (const nvme_folder& each : config.nvme) {
       made.folders.push_back({each.directory, each.size, 1.0});
     }
-    made.largest_extent = bytes{12} * config.tile_elements.value;
     made.checkpoints = config.checkpoint_directory.value_or("");
-    made.size = size;
-    made.slices = slices;
+    made.size = wanted.extents;
+    made.spare = wanted.spare;
+    made.slices = wanted.slices;
     made.arena = arena;
     return nvme::make_store(made);
   }

@@ -67,7 +67,7 @@ struct several_paths : ::testing::Test {
   store_options options(std::optional<double> first, std::optional<double> second) const {
     return {.folders = {{folder.path() + "/a", {}, first}, {folder.path() + "/b", {}, second}},
             .size = extent_size * 32,
-            .largest_extent = extent_size,
+            .spare = extent_size,
             .slices = 32,
             .time = now};
   }

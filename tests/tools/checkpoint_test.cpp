@@ -13,6 +13,7 @@ namespace ballast::tools {
 namespace {
 
 namespace files = std::filesystem;
+using namespace literals;
 using testing::HasSubstr;
 
 constexpr std::uint64_t count = 40'000;
@@ -166,6 +167,27 @@ TEST_F(Checkpoint, CopiesNoStateThatRestsOnDisk) {
   }
   EXPECT_EQ(size_of(disk_), on_disk) << "no save takes more room than the plan has set aside";
   EXPECT_EQ(std::distance(files::directory_iterator(checkpoints_), files::directory_iterator()), 2);
+}
+
+TEST_F(Checkpoint, TakesInSeveralFoldersWhatThePlanSays) {
+  const std::vector<nvme_folder> folders{{disk_ + "/a", 3_MiB}, {disk_ + "/b"}, {disk_ + "/c"}};
+  for (const nvme_folder& each : folders) files::create_directory(each.directory);
+  for (const bytes undo : {0_B, 100_KiB}) {
+    engine running(declaration(), make_backends());
+    const auto sealed = running.seal({.nvme = folders,
+                                      .checkpoint_directory = checkpoints_,
+                                      .placement = forced_placement{0, 0},
+                                      .tile_elements = block_elements,
+                                      .threads = 2,
+                                      .undo_memory = undo});
+    ASSERT_TRUE(sealed) << sealed.error().message;
+    std::uint64_t segments = 0;
+    for (const auto& each : files::recursive_directory_iterator(disk_)) {
+      const bool segment = each.path().filename().string().starts_with("segment-");
+      segments += segment ? each.file_size() : 0;
+    }
+    EXPECT_EQ(bytes{segments}, sealed->total(place::nvme)) << undo.value;
+  }
 }
 
 TEST_F(Checkpoint, RefusesWhatItCannotGoOnFrom) {

@@ -24,7 +24,7 @@ result<bench_store> bench_store::open(const options& asked, const clock& time) {
   const auto slices = static_cast<std::uint32_t>(asked.tile / slice_size);
   nvme::store_options with{.folders = {},
                            .size = asked.tile * count,
-                           .largest_extent = asked.tile,
+                           .spare = asked.tile,
                            .slices = static_cast<std::uint32_t>(slices * count),
                            .time = time,
                            .backend = asked.backend,

@@ -70,7 +70,7 @@ finding_line disk(const std::string& directory) {
   engine_config config;
   config.nvme = {{directory}};
   auto parts = make_backends();
-  const auto opened = parts->make_store(config, 1_MiB, 1, {});
+  const auto opened = parts->make_store(config, {.extents = 1_MiB, .spare = {}, .slices = 1}, {});
   if (!opened) {
     return {"disk", false, opened.error().message, "choose another folder with --nvme DIR"};
   }

@@ -17,9 +17,9 @@ result<std::unique_ptr<memory_region>> damaging_backends::make_host_region(
 }
 
 result<std::unique_ptr<store>> damaging_backends::make_store(const engine_config& config,
-                                                             bytes size, std::uint32_t slices,
+                                                             const store_room& wanted,
                                                              std::span<std::byte> arena) {
-  auto made = real_->make_store(config, size, slices, arena);
+  auto made = real_->make_store(config, wanted, arena);
   if (made) {
     *last_ = made->get();
   }

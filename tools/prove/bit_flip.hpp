@@ -17,8 +17,7 @@ class damaging_backends final : public backends {
   result<std::unique_ptr<device>> make_device(const engine_config& config, bytes capacity) override;
   result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes> parts,
                                                           const first_touch& by) override;
-  result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
-                                            std::uint32_t slices,
+  result<std::unique_ptr<store>> make_store(const engine_config& config, const store_room& wanted,
                                             std::span<std::byte> arena) override;
   result<std::unique_ptr<store>> make_kept_store(const engine_config& config,
                                                  const std::string& name, bytes size,
