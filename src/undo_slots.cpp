@@ -9,7 +9,7 @@ void undo_slots::give(tile_id which) {
   require(free() > 0 && !has(which), "a tile takes one of the free undo slots");
   slot_of_[which.value] = static_cast<std::uint32_t>(tiles_.size());
   tiles_.push_back(which);
-  kept_.push_back(0);
+  kept_[*slot_of_[which.value]] = 0;
 }
 
 std::span<std::byte> undo_slots::slot(tile_id which) const {
@@ -32,7 +32,6 @@ void undo_slots::clear() {
     slot_of_[each.value].reset();
   }
   tiles_.clear();
-  kept_.clear();
 }
 
 }  // namespace ballast

@@ -14,7 +14,8 @@ namespace ballast {
 
 class undo_slots {
  public:
-  undo_slots(tile_homes& homes, std::size_t tiles) : homes_(homes), slot_of_(tiles) {}
+  undo_slots(tile_homes& homes, std::size_t tiles)
+      : homes_(homes), slot_of_(tiles), kept_(homes.undo_count()) {}
 
   std::size_t free() const { return homes_.undo_count() - tiles_.size(); }
   void give(tile_id which);
@@ -33,8 +34,8 @@ class undo_slots {
 
   tile_homes& homes_;
   std::vector<std::optional<std::uint32_t>> slot_of_;  ///< by tile
-  std::vector<std::uint8_t> kept_;                     ///< by slot: filled
-  std::vector<tile_id> tiles_;                         ///< by slot
+  std::vector<std::uint8_t> kept_;  ///< by slot: filled; stays where it is while others are given
+  std::vector<tile_id> tiles_;      ///< by slot
 };
 
 }  // namespace ballast
