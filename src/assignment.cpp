@@ -149,6 +149,15 @@ void assignment::size_checkpoint_staging() {
     drawn_.checkpoint_staging.size = std::max(
         {drawn_.checkpoint_staging.size, round_up(sizes.weights, extent_alignment), state});
   }
+  // What is read may come from tiles of any place and length, a whole slice at a time at least.
+  for (const layer_layout& each : where_.layers()) {
+    const elements read = std::min(each.size, std::max(config_.tile_elements, slice_elements));
+    const bytes weights = size_of(each.arrays().weights) * read.value;
+    drawn_.checkpoint_staging.size =
+        std::max(drawn_.checkpoint_staging.size, round_up(weights, extent_alignment));
+    drawn_.checkpoint_reading =
+        std::max(drawn_.checkpoint_reading, round_up(each.arrays().state(read), extent_alignment));
+  }
 }
 
 /// Host memory that the budget leaves holds tiles that would have to be read again.
@@ -213,9 +222,15 @@ void assignment::list_host() {
   line(place::host, "gradient staging", drawn_.chunk_staging.total());
   line(place::host, fmt::format("checkpoint staging, {} buffers", drawn_.checkpoint_staging.count),
        drawn_.checkpoint_staging.total());
+  line(place::host, "checkpoint reading, state of a tile", drawn_.checkpoint_reading);
   line(place::host, fmt::format("undo, weights of {} tiles", drawn_.undo.count),
        drawn_.undo.total());
-  line(place::host, "store's bounce buffer", drawn_.nvme.value > 0 ? bounce_buffer : bytes{});
+  line(place::host, "store's bounce buffer",
+       drawn_.nvme.value > 0 ? bounce_buffer * std::max(drawn_.spare.count, 1U) : bytes{});
+  // A save has one for its file; a load for that, and for each folder of the run that was saved.
+  const auto folders = static_cast<std::uint32_t>(config_.nvme.size());
+  line(place::host, "checkpoint's bounce buffers",
+       config_.checkpoint_directory ? bounce_buffer * (1 + std::max(folders, 1U)) : bytes{});
   line(place::host, "block sums", bytes{8} * where_.blocks());
   line(place::host, "digests", bytes{16} * drawn_.slices);
   line(place::host, "caller", reserved_[static_cast<std::size_t>(place::host)]);

@@ -21,7 +21,7 @@ inline constexpr elements chunk_elements = block_elements * 64;
 /// Extents are multiples of it; a store may ask for less.
 inline constexpr bytes extent_alignment{4096};
 
-/// What a store keeps for memory that cannot be moved directly: one page of 2 MiB.
+/// What a store keeps for memory that cannot be moved directly: one page of 2 MiB a folder.
 inline constexpr bytes bounce_buffer{std::uint64_t{2} << 20};
 
 /// Arrays under way at once while a checkpoint is written or read.
@@ -42,6 +42,7 @@ struct blueprint {
   slot_pool staging;               ///< host: tiles between NVMe and the optimizer, and cached ones
   std::uint32_t cached_tiles = 0;  ///< of them
   slot_pool checkpoint_staging;    ///< host: arrays on their way to or from a checkpoint
+  bytes checkpoint_reading;        ///< host: the state of a tile, read from a checkpoint
   slot_pool chunk_staging;         ///< host: fp32 gradient chunks on their way to the sums
   slot_pool undo;                  ///< host: weights before an update that may be undone
   std::uint32_t generations = 1;   ///< extents a tile on NVMe takes: 1 live and each kept one

@@ -14,6 +14,33 @@ const manifest::array& of(const manifest::run& run, tile_array which) {
   return which == tile_array::weights ? run.weights : run.state;
 }
 
+/// Where a part of one array of elements lies: in the whole run, and packed, by itself.
+struct piece {
+  std::uint64_t offset = 0;
+  std::uint64_t packed_offset = 0;
+  bytes size;
+};
+
+std::vector<piece> pieces_within(tile_array which, const state_layout& arrays, elements whole,
+                                 element_range part) {
+  const std::vector<array_width> widths =
+      which == tile_array::weights ? std::vector<array_width>{{size_of(arrays.weights), {}}}
+                                   : std::vector{arrays.residual, arrays.momentum, arrays.variance,
+                                                 arrays.momentum_scale, arrays.variance_scale};
+  std::vector<piece> pieces;
+  std::uint64_t begin = 0;
+  std::uint64_t packed = 0;
+  for (const array_width& width : widths) {
+    const bytes size = width.of(part.count);
+    if (size.value > 0) {
+      pieces.push_back({begin + width.of(part.begin).value, packed, size});
+    }
+    begin += width.of(whole).value;
+    packed += size.value;
+  }
+  return pieces;
+}
+
 }  // namespace
 
 bytes size_of(tile_array which, const state_layout& arrays, elements count) {
@@ -106,7 +133,8 @@ status array_saver::finish() {
 }
 
 result<std::unique_ptr<run_reader>> run_reader::open(const manifest& read, const layout& where,
-                                                     const engine_config& config, backends& parts) {
+                                                     const engine_config& config,
+                                                     const tile_homes& homes, backends& parts) {
   std::unique_ptr<run_reader> made(new run_reader(read, where));
   std::vector<std::uint32_t> slices(read.stores.size());
   for (const manifest::run& each : read.runs) {
@@ -120,68 +148,92 @@ result<std::unique_ptr<run_reader>> run_reader::open(const manifest& read, const
     }
     made->stores_.push_back(*std::move(opened));
   }
-  std::array<bytes, 2> largest{};
+  made->loaded_[index_of(tile_array::weights)].memory = homes.read_weights();
+  made->loaded_[index_of(tile_array::state)].memory = homes.read_state();
   for (const manifest::run& each : read.runs) {
     for (const tile_array array : {tile_array::weights, tile_array::state}) {
-      const std::size_t kind = index_of(array);
-      if (auto adopted = made->adopt(of(each, array), made->extents_[kind], largest[kind]);
-          !adopted) {
+      if (auto adopted = made->adopt(each, array); !adopted) {
         return adopted.error();
       }
-      const auto layer = where.at(layer_id{each.layer}).arrays();
-      if (size_of(array, layer, each.range.count) > of(each, array).size) {
-        return failure{errc::corrupted, "the manifest cannot be used: an array is too short"};
-      }
-    }
-  }
-  for (std::size_t kind = 0; kind < 2; ++kind) {
-    loaded& into = made->loaded_[kind];
-    into.size = round_up(largest[kind], extent_alignment);
-    into.memory.reset(
-        static_cast<std::byte*>(std::aligned_alloc(extent_alignment.value, into.size.value)));
-    if (into.memory == nullptr) {
-      return failure{errc::exhausted, "no memory to read a checkpoint's tiles into"};
     }
   }
   return made;
 }
 
-status run_reader::adopt(const manifest::array& array, std::vector<extent>& into, bytes& largest) {
-  auto adopted = stores_[array.store]->adopt(array.address, array.size, array.digests);
+status run_reader::adopt(const manifest::run& run, tile_array array) {
+  const manifest::array& its = of(run, array);
+  auto adopted = stores_[its.store]->adopt(its.address, its.size, its.digests);
   if (!adopted) {
     return failure{errc::corrupted,
                    "the manifest cannot be used: " + std::string(adopted.error().message)};
   }
-  into.push_back(*adopted);
-  largest = std::max(largest, array.size);
+  const state_layout arrays = where_.at(layer_id{run.layer}).arrays();
+  if (size_of(array, arrays, run.range.count) > its.size) {
+    return failure{errc::corrupted, "the manifest cannot be used: an array is too short"};
+  }
+  const bytes memory{loaded_[index_of(array)].memory.size()};
+  const elements least = std::min(manifest_.slice, run.range.count);
+  if (size_of(array, arrays, least) > memory) {
+    return failure{errc::corrupted, "the manifest cannot be used: its slices are too long"};
+  }
+  extents_[index_of(array)].push_back(*adopted);
   return {};
 }
 
-result<std::span<std::byte>> run_reader::read(std::size_t index, tile_array array) {
-  const std::size_t kind = index_of(array);
+result<run_reader::part> run_reader::read(std::size_t index, tile_array array, elements at) {
   const manifest::run& run = manifest_.runs[index];
   const state_layout arrays = where_.at(layer_id{run.layer}).arrays();
-  const extent& where = extents_[kind][index];
-  const std::span memory(loaded_[kind].memory.get(), where.size.value);
-  const auto used = memory.first(size_of(array, arrays, run.range.count).value);
-  if (loaded_[kind].run == index) {
-    return used;
+  const extent& where = extents_[index_of(array)][index];
+  loaded& into = loaded_[index_of(array)];
+  const elements inside = at - run.range.begin;
+  if (into.run != index || !into.holds(inside)) {
+    into.run.reset();
+    into.range = {{0}, run.range.count};
+    if (where.size.value > into.memory.size()) {
+      const bytes slice = size_of(array, arrays, manifest_.slice);
+      const elements fit = manifest_.slice * (into.memory.size() / slice.value);
+      const elements begin{inside.value / manifest_.slice.value * manifest_.slice.value};
+      into.range = {begin, std::min(fit, run.range.count - begin)};
+    }
+    if (auto got = load(run, array, where, into); !got) {
+      return got.error();
+    }
+    into.run = index;
   }
-  loaded_[kind].run.reset();
+  return part{into.memory.first(size_of(array, arrays, into.range.count).value),
+              {run.range.begin + into.range.begin, into.range.count}};
+}
+
+/// Reads a part of a run, or all of it with what lies behind it, and checks every slice.
+status run_reader::load(const manifest::run& run, tile_array array, const extent& where,
+                        loaded& into) {
+  const state_layout arrays = where_.at(layer_id{run.layer}).arrays();
   store& from = *stores_[of(run, array).store];
-  if (auto got = from.read().submit({.address = where.address, .memory = memory}).wait(); !got) {
-    return got.error();
-  }
-  for (std::uint32_t i = 0; i < where.slices; ++i) {
-    const elements first = manifest_.slice * i;
-    const element_range part{first, std::min(manifest_.slice, run.range.count - first)};
-    if (auto same = from.check(where, i, pieces_of(array, arrays, used, run.range.count, part));
-        !same) {
-      return same.error();
+  std::vector<ticket> asked;
+  if (where.size.value <= into.memory.size()) {
+    asked.push_back(from.read().submit(
+        {.address = where.address, .memory = into.memory.first(where.size.value)}));
+  } else {
+    for (const piece& each : pieces_within(array, arrays, run.range.count, into.range)) {
+      asked.push_back(
+          from.read().submit({.address = {where.address.value + each.offset},
+                              .memory = into.memory.subspan(each.packed_offset, each.size.value)}));
     }
   }
-  loaded_[kind].run = index;
-  return used;
+  status outcome;
+  for (const ticket& each : asked) {
+    if (auto got = each.wait(); !got && outcome) {
+      outcome = got;
+    }
+  }
+  const elements slice = manifest_.slice;
+  const auto first = static_cast<std::uint32_t>(into.range.begin.value / slice.value);
+  for (elements at{0}; at < into.range.count && outcome; at += slice) {
+    outcome = from.check(where, first + static_cast<std::uint32_t>(at.value / slice.value),
+                         pieces_of(array, arrays, into.memory, into.range.count,
+                                   {at, std::min(slice, into.range.count - at)}));
+  }
+  return outcome;
 }
 
 status array_restorer::restore(tile_id which) {
@@ -231,11 +283,15 @@ status array_restorer::assemble(const tile& of, tile_array array, std::span<std:
     if (run.layer != of.layer.value || run.range.begin >= of.range.end()) {
       break;
     }
-    const auto from = from_.read(i, array);
-    if (!from) {
-      return from.error();
+    const element_range common = intersect(run.range, of.range);
+    for (elements at = common.begin; at < common.end();) {
+      const auto from = from_.read(i, array, at);
+      if (!from) {
+        return from.error();
+      }
+      copy_common(array, arrays, from->memory, from->range, into, of.range);
+      at = from->range.end();
     }
-    copy_common(array, arrays, *from, run.range, into, of.range);
   }
   return {};
 }

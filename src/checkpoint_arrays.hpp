@@ -6,7 +6,6 @@
 #pragma once
 
 #include <ballast/store.hpp>
-#include <cstdlib>
 #include <memory>
 
 #include "manifest.hpp"
@@ -48,29 +47,41 @@ class array_saver {
   std::uint32_t next_ = 0;
 };
 
-/// Reads the arrays of a manifest's runs, one of each kind at a time.
+/// Reads the arrays of a manifest's runs into the memory that tile_homes has for it, one of each
+/// kind at a time; in parts where the run comes from longer tiles than fit there.
 class run_reader {
  public:
+  /// Some of an array's elements, packed as if there were no others.
+  struct part {
+    std::span<std::byte> memory;
+    element_range range;  ///< in the layer
+  };
+
   /// Opens the manifest's stores.
   ///
   /// Errors: those of the stores; corrupted where an array is not inside its store
   static result<std::unique_ptr<run_reader>> open(const manifest& read, const layout& where,
-                                                  const engine_config& config, backends& parts);
+                                                  const engine_config& config,
+                                                  const tile_homes& homes, backends& parts);
 
-  /// The array of run `index`, checked; valid until the next call for the same kind.
+  /// What of run `index` is around the layer's element `at`, checked; valid until the next call for
+  /// the same kind.
   ///
   /// Errors: corrupted, io_failure
-  result<std::span<std::byte>> read(std::size_t index, tile_array array);
+  result<part> read(std::size_t index, tile_array array, elements at);
 
  private:
   struct loaded {
-    std::unique_ptr<std::byte, decltype(&std::free)> memory{nullptr, &std::free};
-    bytes size;
+    std::span<std::byte> memory;
     std::optional<std::size_t> run;
+    element_range range;  ///< in the run
+
+    bool holds(elements which) const { return range.begin <= which && which < range.end(); }
   };
 
   run_reader(const manifest& read, const layout& where) : manifest_(read), where_(where) {}
-  status adopt(const manifest::array& array, std::vector<extent>& into, bytes& largest);
+  status adopt(const manifest::run& run, tile_array array);
+  status load(const manifest::run& run, tile_array array, const extent& where, loaded& into);
 
   const manifest& manifest_;
   const layout& where_;

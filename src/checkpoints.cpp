@@ -313,7 +313,7 @@ result<checkpoints::found> checkpoints::load() {
     return can_be.error();
   }
   const manifest& newest = kept_.back().what;
-  auto reader = run_reader::open(newest, where_, config_, parts_);
+  auto reader = run_reader::open(newest, where_, config_, homes_, parts_);
   if (!reader) {
     return reader.error();
   }

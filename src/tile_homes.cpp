@@ -78,6 +78,7 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   // In the order in which they are taken.
   const std::array arrays = {drawn.staging.total(),
                              drawn.checkpoint_staging.total(),
+                             drawn.checkpoint_reading,
                              drawn.chunk_staging.total(),
                              drawn.undo.total(),
                              in_host.weights,
@@ -138,6 +139,7 @@ status tile_homes::place_slots(const blueprint& drawn) {
   for (std::uint32_t i = 0; i < drawn.checkpoint_staging.count; ++i) {
     checkpoint_.push_back(take(host_left_, drawn.checkpoint_staging.size));
   }
+  read_state_ = take(host_left_, drawn.checkpoint_reading);
   for (std::uint32_t i = 0; i < drawn.chunk_staging.count; ++i) {
     chunks_.push_back(take(host_left_, drawn.chunk_staging.size));
   }

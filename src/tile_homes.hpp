@@ -52,6 +52,10 @@ class tile_homes {
   std::size_t staging_count() const { return staging_.size(); }
   std::span<std::byte> staging(std::uint32_t slot) const { return staging_[slot]; }
   std::span<std::byte> checkpoint_staging(std::uint32_t slot) const { return checkpoint_[slot]; }
+  /// For a checkpoint's weights and state while it is read; the weights' is the last of the
+  /// checkpoint's staging.
+  std::span<std::byte> read_weights() const { return checkpoint_.back(); }
+  std::span<std::byte> read_state() const { return read_state_; }
   std::size_t undo_count() const { return undo_.size(); }
   std::span<std::byte> undo(std::uint32_t slot) const { return undo_[slot]; }
   std::span<std::byte> chunk_staging(std::uint32_t slot) const { return chunks_[slot]; }
@@ -77,6 +81,7 @@ class tile_homes {
   std::vector<tile_home> homes_;
   std::vector<std::span<std::byte>> staging_, checkpoint_, chunks_, undo_, layer_slots_,
       gradient_slots_;
+  std::span<std::byte> read_state_;
   std::span<std::byte> caller_host_;
 };
 

@@ -176,6 +176,14 @@ TEST_F(Blueprint, SetsRoomAsideForKeptCheckpoints) {
   EXPECT_EQ(with->slices, without->slices * 3);
   EXPECT_EQ(with->summary.nvme_step, without->summary.nvme_step);
   EXPECT_GT(with->checkpoint_staging.size, bytes{0});
+  EXPECT_EQ(with->checkpoint_reading, with->staging.size) << "a tile's state";
+  config_.nvme.clear();
+  config_.placement = forced_placement{.device = 1, .host = 0};
+  const auto resident = drawn(config_);
+  EXPECT_EQ(resident->checkpoint_reading, with->staging.size)
+      << "whoever wrote it had it elsewhere";
+  config_.tile_elements = block_elements;
+  EXPECT_EQ(drawn(config_)->checkpoint_reading, bytes{slice_elements.value * 8}) << "a whole slice";
 }
 
 /// 32 tiles on NVMe, in extents of 8 x 4096 x 16 bytes.

@@ -13,7 +13,6 @@ namespace ballast::tools {
 namespace {
 
 namespace files = std::filesystem;
-using namespace literals;
 using testing::HasSubstr;
 
 constexpr std::uint64_t count = 40'000;
@@ -134,6 +133,25 @@ TEST_F(Checkpoint, GoesOnInEveryPlaceAsIfNothingHadHappened) {
   }
 }
 
+TEST_F(Checkpoint, GoesOnFromTilesThatAreLongerThanItsOwn) {
+  for (const forced_placement& after : {forced_placement{0, 0}, {1, 0}, {0, 1}, {0.4, 0.3}}) {
+    steps_ = 0;
+    ASSERT_TRUE(open({0.5, 0}, 16)) << "all of it one tile";
+    steps(3);
+    ASSERT_TRUE(running_->save(""));
+    steps(2);
+    const auto expected = everything();
+    ASSERT_TRUE(open(after, 1)) << "a slice is four tiles";
+    const auto loaded = running_->load();
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    steps_ = 3;
+    steps(2);
+    EXPECT_EQ(everything(), expected) << after.device << ", " << after.host;
+    running_.reset();
+    files::remove_all(checkpoints_);
+  }
+}
+
 TEST_F(Checkpoint, KeepsWhatIsInTheCache) {
   const auto without = open({0, 0});
   ASSERT_TRUE(without);
@@ -167,27 +185,6 @@ TEST_F(Checkpoint, CopiesNoStateThatRestsOnDisk) {
   }
   EXPECT_EQ(size_of(disk_), on_disk) << "no save takes more room than the plan has set aside";
   EXPECT_EQ(std::distance(files::directory_iterator(checkpoints_), files::directory_iterator()), 2);
-}
-
-TEST_F(Checkpoint, TakesInSeveralFoldersWhatThePlanSays) {
-  const std::vector<nvme_folder> folders{{disk_ + "/a", 3_MiB}, {disk_ + "/b"}, {disk_ + "/c"}};
-  for (const nvme_folder& each : folders) files::create_directory(each.directory);
-  for (const bytes undo : {0_B, 100_KiB}) {
-    engine running(declaration(), make_backends());
-    const auto sealed = running.seal({.nvme = folders,
-                                      .checkpoint_directory = checkpoints_,
-                                      .placement = forced_placement{0, 0},
-                                      .tile_elements = block_elements,
-                                      .threads = 2,
-                                      .undo_memory = undo});
-    ASSERT_TRUE(sealed) << sealed.error().message;
-    std::uint64_t segments = 0;
-    for (const auto& each : files::recursive_directory_iterator(disk_)) {
-      const bool segment = each.path().filename().string().starts_with("segment-");
-      segments += segment ? each.file_size() : 0;
-    }
-    EXPECT_EQ(bytes{segments}, sealed->total(place::nvme)) << undo.value;
-  }
 }
 
 TEST_F(Checkpoint, RefusesWhatItCannotGoOnFrom) {
