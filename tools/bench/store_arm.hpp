@@ -33,6 +33,7 @@ class store_arm final : public io_arm {
   };
 
   void begin(carrier& with);
+  void mark(carrier& with);
   void proceed(carrier& with);
   void write(carrier& with);
   void submit(carrier& with, bool reading);
