@@ -1,48 +1,64 @@
 """A training run that is killed goes on from its newest checkpoint, bit for bit.
 
 resume_test.py BALLAST FOLDER [CASES]: an uninterrupted run, then CASES runs with other placements,
-each killed (SIGKILL) at a random step and resumed, perhaps elsewhere; every loss and gradient norm
-must be the uninterrupted run's. Prints the number of cases. Then a run resumed with other settings, each
-of which must be named, and with another noise seed, which is refused.
+some with tiles in the cache, each killed (SIGKILL) at a random step, killed again while it is resumed
+and loads, and resumed at last, perhaps elsewhere; every loss and gradient norm must be the
+uninterrupted run's, and no dead run may be left on disk. Prints the number of cases. Then a run resumed
+with other settings, each of which must be named, and with another noise seed, which is refused.
 """
 import json
+import os
 import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 STEPS = 24
 MODEL = ["--layers", "2", "--width", "64", "--heads", "2", "--sequences", "2", "--tokens", "32",
          "--context", "32", "--steps", str(STEPS), "--sample-tokens", "0",
          "--validation-windows", "4", "--log", "-"]
-PLACES = ["0,0", "1,0", "0,1", "0.3,0.3"]
-TILES = ["4096", "16Ki", "64Ki"]
+# And how many tiles' room the host budget leaves for the cache.
+PLACES = [("0,0", 0), ("1,0", 0), ("0,1", 0), ("0.3,0.3", 0), ("0,0", 1), ("0,0", 4), ("0.3,0.3", 2)]
+TILES = {"4096": 4096, "16Ki": 16384, "64Ki": 65536}
+STATE_BYTES = 12  # no encoding stores more of an element
 
 
 def command(ballast, encoding, place, tile, disk, extra):
-    return [ballast, "train", *MODEL, "--encoding", encoding, "--placement", place, "--nvme",
-            str(disk), "--tile-elements", tile, *extra]
+    where, cached = place
+    words = [ballast, "train", *MODEL, "--encoding", encoding, "--placement", where, "--nvme",
+             str(disk), "--tile-elements", tile, *extra]
+    if cached == 0:
+        return words
+    refused = subprocess.run([*words, "--host-memory", "1"], capture_output=True, text=True,
+                             timeout=60).stderr
+    least = int(re.search(r"the plan needs (\d+) bytes", refused).group(1))
+    return [*words, "--host-memory", str(least + cached * STATE_BYTES * TILES[tile])]
+
+
+def records_in(lines):
+    records = (json.loads(line) for line in lines if line.startswith("{"))
+    return [each for each in records if "loss" in each]
 
 
 def steps_in(lines):
     """step -> (loss, norm, scale), as printed: every digit counts."""
-    found = {}
-    for line in lines:
-        if line.startswith("{"):
-            record = json.loads(line)
-            if "loss" in record:
-                found[record["step"]] = (record["loss"], record["grad_norm"], record["loss_scale"])
-    return found
+    return {each["step"]: (each["loss"], each["grad_norm"], each["loss_scale"])
+            for each in records_in(lines)}
+
+
+def cached_in(lines):
+    return sum(each["cached_tiles"] for each in records_in(lines))
 
 
 def whole_run(arguments):
     run = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
     if run.returncode != 0:
         sys.exit(f"{arguments}\n{run.stderr[-2000:]}")
-    return steps_in(run.stdout.splitlines())
+    return run.stdout.splitlines()
 
 
 def killed_run(arguments, at):
@@ -56,7 +72,29 @@ def killed_run(arguments, at):
     run.send_signal(signal.SIGKILL)
     run.wait()
     run.stdout.close()
-    return steps_in(lines)
+    return lines
+
+
+def loads(process):
+    """Whether it has a checkpoint's state open: before its first step, to read it."""
+    try:
+        folder = f"/proc/{process}/fd"
+        return any("/state-" in os.readlink(f"{folder}/{each}") for each in os.listdir(folder))
+    except FileNotFoundError:  # closed in between
+        return False
+
+
+def killed_load(arguments):
+    """Killed while it loads, if that is met: whether it was."""
+    run = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not loads(run.pid) and run.poll() is None:
+        pass
+    time.sleep(random.uniform(0, 0.004))
+    run.send_signal(signal.SIGSTOP)
+    met = loads(run.pid)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    return met
 
 
 def train_with(ballast, checkpoint, disk, *more, **changed):
@@ -100,6 +138,40 @@ def check_noise_seed(ballast, folder, disk):
             sys.exit(f"{encoding} resumed with its noise seed: exit {code}, {said[-2000:]}")
 
 
+def one_case(ballast, case, folder, reference, encoding):
+    """Tiles found in the cache, and whether the load was met."""
+    checkpoint, disk = folder / f"checkpoint-{case}", folder / f"disk-{case}"
+    disk.mkdir()
+    every = random.randint(1, 4)
+    at = random.randint(every + 1, STEPS - 1)
+    kept = random.randint(1, 2)
+    keep = ["--checkpoint", str(checkpoint), "--save-every", str(every), "--keep-checkpoints",
+            str(kept)]
+    # A step is logged, then saved: the one before the kill is safe.
+    saved = (at - 1) // every * every
+    before, between, after = (random.choice(PLACES) for _ in range(3))
+    cuts = [random.choice(list(TILES)) for _ in range(3)]
+    what = (f"case {case}: {encoding}, placed {before}, then {between}, then {after}, in tiles of "
+            f"{cuts}, killed at step {at}, saved every {every}")
+    first = killed_run(command(ballast, encoding, before, cuts[0], disk, keep), at)
+    resume = [*keep, "--resume"]
+    met = killed_load(command(ballast, encoding, between, cuts[1], disk, resume))
+    second = whole_run(command(ballast, encoding, after, cuts[2], disk, resume))
+    steps = steps_in(second)
+    # A kill that came late may have been after some more saves.
+    if min(steps) <= saved or (met and min(steps) > at + 1) or max(steps) != STEPS:
+        sys.exit(f"{what}: resumed from step {min(steps)} to {max(steps)}")
+    for step, seen in [*steps_in(first).items(), *steps.items()]:
+        if seen != reference[step]:
+            sys.exit(f"{what}: step {step} is {seen}, not {reference[step]}")
+    runs = list(disk.glob("ballast-*"))
+    if len(runs) > kept:
+        sys.exit(f"{what}: {len(runs)} runs are left for {kept} checkpoints")
+    shutil.rmtree(checkpoint)
+    shutil.rmtree(disk)
+    return cached_in(first) + cached_in(second), met
+
+
 def main():
     ballast, folder = sys.argv[1], Path(sys.argv[2])
     cases = int(sys.argv[3]) if len(sys.argv) > 3 else 20
@@ -109,32 +181,21 @@ def main():
     disk.mkdir()
     random.seed(4)
     references = {}
+    cached = loads_met = 0
     for case in range(cases):
         encoding = ["exact", "int8", "bf16", "fp16", "fp32"][case % 5]
         if encoding not in references:
-            references[encoding] = whole_run(command(ballast, encoding, "0,1", "64Ki", disk, []))
-        checkpoint = folder / f"checkpoint-{case}"
-        every = random.randint(1, 4)
-        at = random.randint(every + 1, STEPS - 1)
-        keep = ["--checkpoint", str(checkpoint), "--save-every", str(every), "--keep-checkpoints",
-                str(random.randint(1, 2))]
-        before, after = random.choice(PLACES), random.choice(PLACES)
-        cut, cut_again = random.choice(TILES), random.choice(TILES)
-        first = killed_run(command(ballast, encoding, before, cut, disk, keep), at)
-        second = whole_run(command(ballast, encoding, after, cut_again, disk, [*keep, "--resume"]))
-        what = (f"case {case}: {encoding}, placed {before} in tiles of {cut}, killed at step {at}, "
-                f"saved every {every}, resumed in {after}, tiles of {cut_again}")
-        # A step is logged, then saved: the one before the kill is safe.
-        saved = (at - 1) // every * every
-        if min(second) <= saved or max(second) != STEPS:
-            sys.exit(f"{what}: resumed from step {min(second)} to {max(second)}")
-        for step, seen in [*first.items(), *second.items()]:
-            if seen != references[encoding][step]:
-                sys.exit(f"{what}: step {step} is {seen}, not {references[encoding][step]}")
-        shutil.rmtree(checkpoint)
+            references[encoding] = steps_in(
+                whole_run(command(ballast, encoding, ("0,1", 0), "64Ki", disk, [])))
+        found, met = one_case(ballast, case, folder, references[encoding], encoding)
+        cached += found
+        loads_met += met
+    if cases >= 10 and (cached == 0 or loads_met * 2 < cases):
+        sys.exit(f"of {cases} cases {loads_met} were killed while they loaded; {cached} cached tiles")
     check_differences(ballast, folder, disk)
     check_noise_seed(ballast, folder, disk)
-    print(f"{cases} interrupted runs of {STEPS} steps went on bit for bit")
+    print(f"{cases} interrupted runs of {STEPS} steps went on bit for bit, {loads_met} of them killed "
+          f"while they loaded; {cached} tiles found in the cache")
     shutil.rmtree(folder)
 
 
