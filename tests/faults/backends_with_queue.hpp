@@ -1,10 +1,13 @@
-// The machine's own parts, but for the queue and the clock of its stores; folders count as equally fast.
+// The machine's own parts, but for the queue and the clock of its stores; folders count as equally fast,
+// and what is downloaded has arrived at once.
 //
 // Owned by an engine; the clock outlives it.
 #pragma once
 
 #include <ballast/backends.hpp>
 #include <nvme/nvme_store.hpp>
+
+#include "tests/faults/prompt_device.hpp"
 
 namespace ballast::faults {
 
@@ -15,7 +18,9 @@ class backends_with_queue final : public backends {
 
   result<std::unique_ptr<device>> make_device(const engine_config& config,
                                               bytes capacity) override {
-    return machine_->make_device(config, capacity);
+    auto made = machine_->make_device(config, capacity);
+    if (!made) return made.error();
+    return std::unique_ptr<device>(std::make_unique<prompt_device>(*std::move(made)));
   }
   result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes> arrays,
                                                           const first_touch& by) override {

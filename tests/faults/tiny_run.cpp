@@ -44,7 +44,18 @@ struct tiny_model {
   }
 };
 
-status one_step(engine& running, const tiny_model& of, std::uint64_t step) {
+/// A gradient's norm is about 65.
+constexpr step_options options_of(clipping clipped) {
+  return {.learning_rate = 1e-2, .clip_norm = clipped == clipping::always ? 1.0 : 80.0};
+}
+
+float gradient_scale(clipping clipped, std::uint64_t step) {
+  return clipped == clipping::seldom && step % 9 == 5 ? 4.0F : 1.0F;
+}
+
+status one_step(engine& running, const tiny_model& of, clipping clipped, std::uint64_t step,
+                tiny_outcome& outcome) {
+  if (auto expected = running.expect_step(options_of(clipped)); !expected) return expected;
   if (auto begun = running.begin_pass("train"); !begun) return begun;
   for (const layer_id layer : of.layers) {
     if (auto weights = running.fetch(layer); !weights) return weights.error();
@@ -55,13 +66,16 @@ status one_step(engine& running, const tiny_model& of, std::uint64_t step) {
     for (const parameter_id which : of.declared.at(*layer).parameters) {
       const auto values = gradient->gradient(which);
       for (std::size_t i = 0; i < values.size(); ++i) {
-        values[i] = value_at(step * 100 + which.value, i);
+        values[i] = value_at(step * 100 + which.value, i) * gradient_scale(clipped, step);
       }
     }
     if (auto pushed = running.push_gradients(*std::move(gradient), true); !pushed) return pushed;
   }
-  const auto stepped = running.step({.learning_rate = 1e-2, .clip_norm = 1});
-  return stepped ? status() : status(stepped.error());
+  const auto stepped = running.step(options_of(clipped));
+  if (!stepped) return stepped.error();
+  outcome.early_tiles += stepped->early_tiles;
+  outcome.rolled_back += stepped->rolled_back ? 1 : 0;
+  return {};
 }
 
 status read_all(engine& running, const tiny_model& of, std::vector<std::uint32_t>& into) {
@@ -79,7 +93,7 @@ status read_all(engine& running, const tiny_model& of, std::vector<std::uint32_t
 status train(engine& running, const tiny_model& of, const tiny_options& options,
              tiny_outcome& outcome) {
   for (std::uint64_t step = 0; step < options.steps; ++step) {
-    if (auto done = one_step(running, of, step); !done) return done;
+    if (auto done = one_step(running, of, options.clipped, step, outcome); !done) return done;
     if (options.save_every == 0 || (step + 1) % options.save_every != 0) continue;
     for (int left = options.save_again ? 2 : 1; left > 0; --left) {
       const auto saved = running.save(std::to_string(step + 1));
@@ -100,6 +114,7 @@ engine_config config_of(const tiny_options& options) {
           .tile_elements = block_elements,
           .pipeline_depth = 2,
           .threads = 2,
+          .undo_memory = bytes{block_elements.value * 2} * options.undo_tiles,
           .device = device_kind::host};
 }
 

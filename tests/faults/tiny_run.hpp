@@ -11,6 +11,10 @@
 
 namespace ballast::faults {
 
+/// Of the gradients: clipped in every step, or in two of twenty, far enough from each other for
+/// updates to go on beginning early.
+enum class clipping : std::uint8_t { always, seldom };
+
 struct tiny_options {
   std::vector<std::string> folders;  ///< for the store's segments, equally fast
   encoding second;                   ///< of the second layer
@@ -18,6 +22,8 @@ struct tiny_options {
   const clock& time;                 ///< of engine and stores
   nvme::note_sink notes = {};
   std::uint64_t steps = 20;
+  clipping clipped = clipping::always;
+  std::uint32_t undo_tiles = 0;                 ///< whose updates may begin during backward
   std::optional<std::string> checkpoints = {};  ///< folder for them
   std::uint64_t save_every = 0;                 ///< steps; 0: never
   bool save_again = false;                      ///< at once, where a save failed
@@ -34,6 +40,8 @@ struct tiny_outcome {
   std::optional<failure> problem = {};    ///< of the first call that failed, saves apart
   bool repeated = true;                   ///< every later call returned the same
   std::vector<std::uint32_t> state = {};  ///< the bits of all state; empty after a problem
+  std::uint32_t early_tiles = 0;          ///< updated before step() was called, over all steps
+  std::uint32_t rolled_back = 0;          ///< steps in which they were undone
   std::vector<tiny_save> saves = {};
 };
 
