@@ -45,10 +45,9 @@ class trusting_backends final : public backends {
                                                           const first_touch& by) override {
     return behind_->make_host_region(size, parts, by);
   }
-  result<std::unique_ptr<store>> make_store(const engine_config& config, bytes size,
-                                            std::uint32_t slices,
+  result<std::unique_ptr<store>> make_store(const engine_config& config, const store_room& wanted,
                                             std::span<std::byte> arena) override {
-    auto made = behind_->make_store(config, size, slices, arena);
+    auto made = behind_->make_store(config, wanted, arena);
     if (!made) {
       return made;
     }
