@@ -15,22 +15,36 @@ namespace ballast::nvme {
 namespace {
 
 constexpr bytes unit{4096};
-constexpr bytes probe_piece{std::uint64_t{4} << 20};
-constexpr std::uint32_t probe_depth = 4;
-constexpr std::uint32_t probe_pieces = 12;  // 48 MiB written and read
+constexpr bytes longest_piece{std::uint64_t{4} << 20};
+constexpr std::uint32_t deepest = 4;
+constexpr bytes probed{std::uint64_t{48} << 20};  // written and read
 
-/// Moves every piece of the probe once, `probe_depth` at a time.
-status pass(nvme_path& path, io_op op, const staging& memory, link_meter& meter) {
+/// Pieces that go through `memory`, as many of them under way as it holds.
+struct probe {
+  std::span<std::byte> memory;
+  bytes piece;
+  std::uint32_t depth;
+  std::uint32_t pieces;
+
+  explicit probe(std::span<std::byte> with)
+      : memory(with),
+        piece(std::clamp(unit * (with.size() / deepest / unit.value), unit, longest_piece)),
+        depth(
+            static_cast<std::uint32_t>(std::min<std::size_t>(with.size() / piece.value, deepest))),
+        pieces(static_cast<std::uint32_t>(probed / piece)) {}
+};
+
+/// Moves every piece of the probe once.
+status pass(nvme_path& path, io_op op, const probe& of, link_meter& meter) {
   std::vector<ticket> under_way;
   status outcome;
-  for (std::uint32_t i = 0; i < probe_pieces; ++i) {
-    if (i >= probe_depth) {
-      if (auto done = under_way[i - probe_depth].wait(); !done && outcome) outcome = done;
+  for (std::uint32_t i = 0; i < of.pieces; ++i) {
+    if (i >= of.depth) {
+      if (auto done = under_way[i - of.depth].wait(); !done && outcome) outcome = done;
     }
-    const auto buffer =
-        memory.memory().subspan(probe_piece.value * (i % probe_depth), probe_piece.value);
+    const auto buffer = of.memory.subspan(of.piece.value * (i % of.depth), of.piece.value);
     under_way.push_back(
-        path.submit(op, {.address = {probe_piece.value * i}, .memory = buffer}, meter));
+        path.submit(op, {.address = {of.piece.value * i}, .memory = buffer}, meter));
   }
   for (const auto& each : under_way) {
     if (auto done = each.wait(); !done && outcome) outcome = done;
@@ -94,30 +108,33 @@ result<std::vector<bytes>> share_out(bytes size, bytes spare,
 }
 
 result<double> measure_bandwidth(const store_options& options, const std::string& directory) {
-  store_options probe = options;
-  probe.checkpoints.clear();
-  probe.name.clear();
-  auto over = make_files(probe, directory, probe_piece * probe_pieces, 0);
+  store_options unnamed = options;
+  unnamed.checkpoints.clear();
+  unnamed.name.clear();
+  // In the store's own memory where it has some: measuring takes none that no plan lists.
+  const bool has_own = options.arena.size() >= unit.value;
+  auto other = staging::make(longest_piece, has_own ? 0 : deepest);
+  if (!other) return other.error();
+  const probe of(has_own ? options.arena : other->memory());
+  auto over = make_files(unnamed, directory, of.piece * of.pieces, 0);
   if (!over) return over.error();
-  auto memory = staging::make(probe_piece, probe_depth);
-  if (!memory) return memory.error();
   auto path = nvme_path::start(
       {.time = options.time,
        .deadline = options.deadline,
        .on_note = options.on_note,
        .staging_count = 1,
-       .arena = memory->memory()},
+       .arena = of.memory},
       options.open_queue ? options.open_queue : choose_queue(options.backend), *std::move(over), 0);
   if (!path) return path.error();
   link_meter meter(options.time);
-  if (auto first = pass(**path, io_op::write, *memory, meter); !first) return first.error();
+  if (auto first = pass(**path, io_op::write, of, meter); !first) return first.error();
   const time_point begin = options.time.now();
   for (const io_op op : {io_op::write, io_op::read}) {
-    if (auto moved = pass(**path, op, *memory, meter); !moved) return moved.error();
+    if (auto moved = pass(**path, op, of, meter); !moved) return moved.error();
   }
   const std::chrono::duration<double> took = options.time.now() - begin;
   // A clock that stands still, or a disk that is faster than it can tell: all are alike.
-  return static_cast<double>((probe_piece * probe_pieces * 2).value) / std::max(took.count(), 1e-6);
+  return static_cast<double>((of.piece * of.pieces * 2).value) / std::max(took.count(), 1e-6);
 }
 
 }  // namespace ballast::nvme

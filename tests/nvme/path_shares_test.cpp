@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "tests/conformance/guarded_buffer.hpp"
+#include "tests/faults/fault_queue.hpp"
 #include "tests/nvme/test_folder.hpp"
 
 namespace ballast::nvme {
@@ -113,6 +114,26 @@ TEST_F(several_paths, are_measured_where_nobody_says) {
   EXPECT_GT(*measured, 1e6) << "bytes a second";
   EXPECT_TRUE(std::filesystem::is_empty(folder.path() + "/a"));
   EXPECT_TRUE(make_store(options({}, {})));
+}
+
+TEST_F(several_paths, are_measured_in_the_stores_own_memory) {
+  for (const std::size_t size : {std::size_t{12} << 10, std::size_t{8} << 20}) {
+    guarded_buffer arena(size);
+    faults::sim_disk disk;
+    faults::fault_script script;
+    store_options with = options({}, {});
+    with.arena = arena.span();
+    with.open_queue = faults::faulty(script, disk);
+    const auto measured = measure_bandwidth(with, folder.path() + "/a");
+    ASSERT_TRUE(measured) << measured.error().message;
+    std::size_t elsewhere = 0;
+    for (const io_request& each : script.requests()) {
+      elsewhere += each.memory.data() < arena.span().data() ||
+                   each.memory.data() + each.memory.size() > arena.span().data() + size;
+    }
+    EXPECT_GT(script.requests().size(), 24u);
+    EXPECT_EQ(elsewhere, 0u) << "memory that no plan lists";
+  }
 }
 
 TEST_F(several_paths, are_refused_where_one_cannot_be_used) {
