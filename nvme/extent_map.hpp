@@ -13,9 +13,9 @@ namespace ballast::nvme {
 
 class extent_map {
  public:
-  /// Addresses [begin, begin + size).
-  extent_map(std::uint64_t begin, bytes size)
-      : begin_(begin), next_(begin), end_(begin + size.value) {}
+  /// Addresses [begin, begin + size), the last `spare` bytes of which nobody counts on.
+  extent_map(std::uint64_t begin, bytes size, bytes spare)
+      : next_(begin), end_(begin + size.value), share_(size > spare ? size - spare : bytes{1}) {}
 
   /// Never given out so far.
   bytes untouched() const { return {end_ - next_}; }
@@ -44,15 +44,16 @@ class extent_map {
     given_ = given_ - where.size;
   }
 
-  /// How much of it is in use, in shares of the whole.
+  /// How much is in use, of what it is to hold. So several fill up to their shares and no further,
+  /// and each keeps its spare.
   double fullness() const {
-    return static_cast<double>(given_.value) / static_cast<double>(end_ - begin_);
+    return static_cast<double>(given_.value) / static_cast<double>(share_.value);
   }
 
  private:
-  const std::uint64_t begin_;
   std::uint64_t next_;
   const std::uint64_t end_;
+  const bytes share_;
   bytes given_;
   std::map<std::pair<bytes, std::uint32_t>, std::vector<extent>> free_;
 };

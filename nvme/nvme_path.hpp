@@ -17,6 +17,7 @@ class nvme_path {
     std::vector<segment> segments;
     bytes segment_size;  ///< of each but the last
     bytes size;
+    bytes spare;                     ///< of it, beyond the folder's share
     file_descriptor lock;            ///< of the run's folder, held while it is written to
     std::vector<std::string> names;  ///< absolute; none where the files have none
   };
@@ -45,7 +46,7 @@ class nvme_path {
 
  private:
   nvme_path(files over, std::uint64_t begin)
-      : over_(std::move(over)), begin_(begin), room_(begin, over_.size) {}
+      : over_(std::move(over)), begin_(begin), room_(begin, over_.size, over_.spare) {}
 
   const files over_;
   const std::uint64_t begin_;

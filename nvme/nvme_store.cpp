@@ -113,7 +113,7 @@ result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
                   size.value, left.value, whole.value, description_)};
   if (size > whole) return full;
   const bytes rounded = round_up(size, alignment());
-  // The paths' sizes are in proportion to their bandwidth: the emptiest one is next.
+  // Their shares are in proportion to their bandwidth: the emptiest one is next.
   std::vector<nvme_path*> emptiest_first;
   for (const auto& path : paths_) {
     if (!path->avoided) emptiest_first.push_back(path.get());
@@ -261,6 +261,7 @@ result<std::unique_ptr<store>> build(const store_options& options, const std::ve
     const std::string& directory = options.folders[i].directory;
     auto over = make_files(options, directory, shares[i], run);
     if (!over) return over.error();
+    over->spare = shares.size() > 1 ? options.spare : bytes{};
     auto path = nvme_path::start(loop_of(options), opener_of(options), *std::move(over), end);
     if (!path) return path.error();
     end = (*path)->end();

@@ -108,6 +108,27 @@ TEST_F(several_paths, take_turns_by_bandwidth_and_keep_every_byte) {
   EXPECT_THAT(held.description(), HasSubstr("/a; "));
 }
 
+TEST_F(several_paths, have_room_left_for_what_another_one_does_not_take) {
+  for (const bool from_large : {true, false}) {
+    store_options with = options(15, 1);
+    with.spare = extent_size * 2;
+    with.slices = 33;
+    auto opened = make_store(with);
+    ASSERT_TRUE(opened) << opened.error().message;
+    store& held = **opened;
+    std::vector<extent> given;
+    for (int i = 0; i < 32; ++i) given.push_back(held.allocate(extent_size, 1).value());
+    const std::uint64_t border = 32 * extent_size.value;  // 30 of 32, and two spare
+    const auto failed = std::ranges::find_if(
+        given, [&](const extent& each) { return (each.address.value < border) == from_large; });
+    ASSERT_NE(failed, given.end());
+    ASSERT_TRUE(held.avoid(*failed, failure{errc::io_failure, "a write"}));
+    const auto again = held.allocate(extent_size, 1);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->address.value < border, !from_large);
+  }
+}
+
 TEST_F(several_paths, are_measured_where_nobody_says) {
   const auto measured = measure_bandwidth(options({}, {}), folder.path() + "/a");
   ASSERT_TRUE(measured) << measured.error().message;
