@@ -3,6 +3,7 @@
 #include <span>
 
 #include "blueprint.hpp"
+#include "layer_traffic.hpp"
 #include "slot_policy.hpp"
 
 namespace ballast {
@@ -20,6 +21,8 @@ elements off_device(const layout& where, const blueprint& drawn, layer_id home,
   }
   return sum;
 }
+
+}  // namespace
 
 bytes upload_of(const model& declared, const layout& where, const blueprint& drawn,
                 layer_id which) {
@@ -49,8 +52,6 @@ bytes download_of(const model& declared, const layout& where, const blueprint& d
   }
   return moved;
 }
-
-}  // namespace
 
 traffic predict(const model& declared, const layout& where, const blueprint& drawn,
                 const engine_config& config, std::span<const visit> visits,

@@ -11,6 +11,7 @@
 #include "tools/bench/bench_command.hpp"
 #include "tools/command/subcommand.hpp"
 #include "tools/doctor/doctor_command.hpp"
+#include "tools/plan/plan_command.hpp"
 #include "tools/prove/prove_command.hpp"
 #include "tools/train/train_command.hpp"
 
@@ -21,6 +22,7 @@ using namespace ballast::tools;
 constexpr subcommand subcommands[] = {
     {"train", "trains a GPT-2 on text under the given budgets", train},
     {"prove", "runs the same steps resident and as placed and compares every bit", prove},
+    {"plan", "says what goes where, what a step would take, and what would fit", plan_run},
     {"bench", "measures one thing beside its physical limit", bench},
     {"doctor", "says what this machine offers and what is degraded", doctor},
 };

@@ -19,6 +19,7 @@
 
 #include <ballast/backends.hpp>
 #include <ballast/config.hpp>
+#include <ballast/forecast.hpp>
 #include <ballast/lease.hpp>
 #include <ballast/model.hpp>
 #include <ballast/plan.hpp>
@@ -55,6 +56,13 @@ class engine {
   ///
   /// Errors: does_not_fit with the smallest change that would; invalid_argument; unsupported
   result<plan> dry_run(const engine_config& config) const;
+
+  /// The same, and what a step of these visits would move and take on a machine of these rates.
+  /// Updates that begin during backward (engine_config::undo_memory) are not counted on.
+  ///
+  /// Errors: as above
+  result<forecast> dry_run(const engine_config& config, std::span<const timed_visit> visits,
+                           const machine_rates& rates) const;
 
   /// Sizes, allocates and opens everything and writes the initial state to its places.
   ///

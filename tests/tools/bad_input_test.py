@@ -4,6 +4,7 @@
 usage: bad_input_test.py BALLAST [unittest arguments]
 Needs only the standard library.
 """
+import json
 import os
 import re
 import subprocess
@@ -144,7 +145,28 @@ class BadInput(InFolder):
 
     def test_demo_in_a_config(self):
         (self.folder / "c.json").write_text('{"demo": true}')
-        self.refuse(2, "--demo", "train", "--config", "c.json", but=["c.json"])
+        for command in ("train", "plan"):
+            self.refuse(2, "--demo", command, "--config", "c.json", but=["c.json"])
+
+    def test_machine_that_is_none(self):
+        self.refuse(2, "--link.*fast", "plan", *SMALL, "--link", "fast")
+        self.refuse(2, "--link.*nothing would ever arrive", "plan", *SMALL, "--link", "0GB/s")
+        self.refuse(2, "6GB/s,4GB/s", "plan", *SMALL, "--nvme-bandwidth", "6GB/s")
+        self.refuse(2, "flops", "plan", *SMALL, "--flops", "-1")
+        self.refuse(2, "nvme-bandwidth", "plan", *SMALL, "--nvme-bandwith", "6GB/s,4GB/s")
+
+    def test_plan_that_does_not_fit(self):
+        self.refuse(3, "raise --device-memory to", "plan", *SMALL, "--device-memory", "1MB")
+        self.refuse(3, "raise the SIZE of --nvme DIR:SIZE", "plan", *SMALL, "--nvme", ".:1MiB",
+                    "--placement", "0,0")
+        self.refuse(3, "raise --device-memory to", "plan", *SMALL, "--device-memory", "1MB",
+                    "--json", "plan.json", but=["plan.json"])
+        plan = json.loads((self.folder / "plan.json").read_text())
+        self.assertEqual(plan["fits"], False)
+        self.assertIn("raise --device-memory to", plan["change"])
+
+    def test_plan_on_a_disk_that_is_not_there(self):
+        self.refuse(2, "nowhere", "plan", *SMALL, "--nvme", "nowhere", "--placement", "0,0")
 
     def test_flip_that_never_comes(self):
         self.refuse(2, "flip-step", "prove", "--flip", "memory", "--flip-step", "100")

@@ -3,7 +3,8 @@
   settings_table_test.py BALLAST README           exits 1 when a table differs, and says how to write it
   settings_table_test.py BALLAST README --write   writes them
 
-A table stands between '<!-- settings of COMMAND -->' and '<!-- end of settings -->'.
+A table stands between '<!-- settings of COMMAND -->' and '<!-- end of settings -->'. What stands in the
+table of train is not said again in those of other commands.
 """
 
 import pathlib
@@ -12,7 +13,7 @@ import subprocess
 import sys
 
 TABLE = re.compile(r"(<!-- settings of (\w+) -->\n)(.*?)(<!-- end of settings -->)", re.DOTALL)
-REQUIRED = {"train"}
+REQUIRED = {"train", "plan"}
 
 
 def table_of(ballast, command):
@@ -20,10 +21,21 @@ def table_of(ballast, command):
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 
+def own_table_of(ballast, command):
+    """Without what train has too, and without titles under which nothing is left."""
+    if command == "train":
+        return table_of(ballast, command)
+    said = {line for line in table_of(ballast, "train").splitlines() if line.startswith("| `")}
+    lines = [line for line in table_of(ballast, command).splitlines() if line not in said]
+    titled = zip(lines, lines[1:] + [""])
+    return "".join(line + "\n" for line, below in titled
+                   if not line.startswith("| **") or below.startswith("| `"))
+
+
 def main(ballast, readme, *mode):
     path = pathlib.Path(readme)
     text = path.read_text(encoding="utf-8")
-    shown = TABLE.sub(lambda found: found[1] + table_of(ballast, found[2]) + found[4], text)
+    shown = TABLE.sub(lambda found: found[1] + own_table_of(ballast, found[2]) + found[4], text)
     missing = REQUIRED - {found[2] for found in TABLE.finditer(text)}
     if missing:
         print(f"{readme}: no table of settings of {', '.join(sorted(missing))}")

@@ -14,6 +14,7 @@
 #include "cpu/update_backend.hpp"
 #include "nvme/path_shares.hpp"
 #include "tools/command/size_text.hpp"
+#include "tools/disk_wear.hpp"
 
 namespace ballast::tools {
 namespace {
@@ -82,7 +83,7 @@ finding_line disk(const std::string& directory) {
 }
 
 /// What an update does to the disk: as much read as written, and what that means a day.
-finding_line disk_wear(const std::string& directory) {
+finding_line wear_of_disk(const std::string& directory) {
   const steady_clock time;
   const auto measured =
       nvme::measure_bandwidth({.folders = {{directory}}, .size = {}, .time = time}, directory);
@@ -92,7 +93,7 @@ finding_line disk_wear(const std::string& directory) {
   return {"disk wear", true,
           fmt::format("{:.1f} GB/s, half read and half written: a run that the disk binds writes "
                       "up to {:.0f} TB a day",
-                      *measured / 1e9, *measured / 2 * 86400 / 1e12),
+                      *measured / 1e9, disk_wear::of(*measured / 2, 1).terabytes_a_day()),
           ""};
 }
 
@@ -121,7 +122,7 @@ std::vector<finding_line> examine(const std::string& directory) {
           limit("locked memory", RLIMIT_MEMLOCK, (64_MiB).value, "bytes", "ulimit -l unlimited"),
           limit("open files", RLIMIT_NOFILE, 256, "files", "ulimit -n 1024"),
           disk(directory),
-          disk_wear(directory),
+          wear_of_disk(directory),
           gpu(),
           mpi()};
 }

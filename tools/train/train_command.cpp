@@ -39,9 +39,7 @@ exit_code train(std::span<const std::string> arguments) {
     return *call.over();
   }
   if (settings.demo && !demo) {
-    return call.fail(
-        {errc::invalid_argument, "demo is no key of a config: give --demo on the command line"},
-        stage::set_up);
+    return call.fail(demo_in_config(), stage::set_up);
   }
   const auto run = training_run::prepare(settings);
   if (!run) {

@@ -146,9 +146,11 @@ train_settings train_settings::for_demo() {
   return demo;
 }
 
-option_set train_options(train_settings& settings) {
-  option_set options("ballast train",
-                     "Trains a GPT-2 on text, its state kept wherever the budgets allow.");
+failure demo_in_config() {
+  return {errc::invalid_argument, "demo is no key of a config: give --demo on the command line"};
+}
+
+void add_train_options(option_set& options, train_settings& settings) {
   options.flag("demo", settings.demo,
                "start from the demo's settings: a model larger than its memory budgets");
   add_model_options(options, settings.trainer.model);
@@ -169,6 +171,12 @@ option_set train_options(train_settings& settings) {
   options.text("log", settings.log, "FILE", "one JSON object a step there; - is stdout");
   options.text("trace", settings.trace, "FILE",
                "what moved and worked when, for Perfetto or chrome://tracing");
+}
+
+option_set train_options(train_settings& settings) {
+  option_set options("ballast train",
+                     "Trains a GPT-2 on text, its state kept wherever the budgets allow.");
+  add_train_options(options, settings);
   return options;
 }
 

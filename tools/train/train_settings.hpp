@@ -37,6 +37,11 @@ struct train_settings {
   static train_settings for_demo();
 };
 
+/// What is said to a config that names the demo, whose settings are defaults.
+failure demo_in_config();
+
+/// Everything that a training run can be told, for each command that speaks of one.
+void add_train_options(option_set& options, train_settings& settings);
 option_set train_options(train_settings& settings);
 
 }  // namespace ballast::tools

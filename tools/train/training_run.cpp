@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tools/command/size_text.hpp"
+#include "tools/disk_wear.hpp"
 #include "tools/trace/advice.hpp"
 #include "tools/train/training_blob.hpp"
 #include "tools/train/visits.hpp"
@@ -259,9 +260,9 @@ void training_run::print_disk() const {
   }
   const bytes written = written_ + saved_.nvme;
   const double seconds = train_seconds_ + std::chrono::duration<double>(saved_.took).count();
-  const double a_day = static_cast<double>(written.value) / seconds * 86400;
+  const auto wear = disk_wear::of(static_cast<double>(written.value), seconds);
   fmt::print("wear: {} written to NVMe, {} a step; at this pace {:.2f} TB a day\n",
-             rounded_size(written), rounded_size(moved_[hop::write]), a_day / 1e12);
+             rounded_size(written), rounded_size(moved_[hop::write]), wear.terabytes_a_day());
 }
 
 status training_run::print_sample() {

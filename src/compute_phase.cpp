@@ -1,0 +1,142 @@
+#include "compute_phase.hpp"
+
+#include <algorithm>
+
+#include "layer_traffic.hpp"
+#include "slot_policy.hpp"
+
+namespace ballast {
+namespace {
+
+double seconds_of(bytes moved, double rate) { return static_cast<double>(moved.value) / rate; }
+
+/// The two links' queues. The host device has one copying thread for both.
+class link_queues {
+ public:
+  explicit link_queues(bool shared) : shared_(shared) {}
+
+  /// When a transfer that takes `seconds` and is submitted at `now` is over.
+  double submit(hop which, double now, double seconds) {
+    double& free = free_[!shared_ && which == hop::download ? 1 : 0];
+    free = std::max(free, now) + seconds;
+    busy_ += seconds;
+    return free;
+  }
+  double busy() const { return busy_; }
+
+ private:
+  bool shared_;
+  double free_[2] = {};
+  double busy_ = 0;
+};
+
+class rehearsed_pass {
+ public:
+  rehearsed_pass(const model& declared, const layout& where, const blueprint& drawn,
+                 const engine_config& config, const machine_rates& rates)
+      : declared_(declared),
+        where_(where),
+        drawn_(drawn),
+        config_(config),
+        rates_(rates),
+        slots_(drawn.layer_slots.count),
+        arrives_(drawn.layer_slots.count),
+        links_(rates.device_is_host),
+        at_home_(drawn.gradient_slots.count) {}
+
+  compute_phase run(std::span<const timed_visit> visits) {
+    for (const timed_visit& each : visits) {
+      if (each.what.what == visit::kind::fetch) {
+        order_.observe(each.what.layer);
+      }
+    }
+    order_.restart();
+    for (std::size_t i = 0; i < visits.size(); ++i) {
+      const visit& here = visits[i].what;
+      if (here.what == visit::kind::fetch) {
+        fetch(here.layer);
+      } else {
+        push(here.layer);
+      }
+      // A gradient's buffer is asked for before the compute that fills it.
+      if (i + 1 < visits.size() && visits[i + 1].what.what == visit::kind::push) {
+        wait_until(at_home_[pushes_ % at_home_.size()], phase_.download);
+      }
+      now_ += visits[i].compute;
+      phase_.compute += visits[i].compute;
+    }
+    for (const double each : at_home_) {
+      wait_until(each, phase_.download);
+    }
+    if (rates_.device_is_host) {
+      const double beside = std::max(0.0, links_.busy() - phase_.upload - phase_.download);
+      phase_.compute += beside / rates_.processors;
+    }
+    return phase_;
+  }
+
+ private:
+  bool movable(layer_id layer) const {
+    return !is_resident(where_, declared_, layer, drawn_.tile_places);
+  }
+
+  void wait_until(double when, double& charged) {
+    charged += std::max(0.0, when - now_);
+    now_ = std::max(now_, when);
+  }
+
+  void bring(layer_id layer, std::uint32_t slot) {
+    const bytes moved = upload_of(declared_, where_, drawn_, layer);
+    arrives_[slot] = links_.submit(hop::upload, now_, seconds_of(moved, rates_.upload));
+  }
+
+  void fetch(layer_id layer) {
+    order_.observe(layer);
+    if (!movable(layer)) {
+      return;
+    }
+    const auto granted = slots_.lease(layer, order_);
+    if (!granted->present) {
+      bring(layer, granted->slot);
+    }
+    while (const auto next =
+               slots_.prefetch(order_, [this](layer_id each) { return movable(each); })) {
+      bring(next->first, next->second);
+    }
+    wait_until(arrives_[granted->slot], phase_.upload);
+    slots_.give_back(granted->slot);
+  }
+
+  void push(layer_id layer) {
+    const double passes = static_cast<double>(where_.at(layer).buffer.value) * rates_.gradient;
+    now_ += passes;
+    phase_.gradients += passes;
+    const bytes moved = download_of(declared_, where_, drawn_, config_.several_pushes, layer);
+    at_home_[pushes_++ % at_home_.size()] =
+        links_.submit(hop::download, now_, seconds_of(moved, rates_.download));
+  }
+
+  const model& declared_;
+  const layout& where_;
+  const blueprint& drawn_;
+  const engine_config& config_;
+  const machine_rates& rates_;
+  access_order order_;
+  slot_policy slots_;
+  std::vector<double> arrives_;  ///< by layer slot: when its weights are there
+  link_queues links_;
+  std::vector<double> at_home_;  ///< by gradient slot: when it may be filled again
+  std::size_t pushes_ = 0;
+  double now_ = 0;
+  compute_phase phase_;
+};
+
+}  // namespace
+
+compute_phase run_compute(const model& declared, const layout& where, const blueprint& drawn,
+                          const engine_config& config, std::span<const timed_visit> visits,
+                          const machine_rates& rates) {
+  return rehearsed_pass(declared, where, drawn, config, rates).run(visits);
+}
+
+}  // namespace ballast

@@ -1,0 +1,72 @@
+// Places, traffic and time of one step, put together.
+#include <algorithm>
+#include <array>
+#include <ballast/engine.hpp>
+
+#include "compute_phase.hpp"
+#include "update_phase.hpp"
+
+namespace ballast {
+namespace {
+
+nanoseconds duration_of(double seconds) {
+  return std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(seconds));
+}
+
+/// By precedence, as activity_log charges them: what the optimizer does hides the disk's work.
+attribution charged(const compute_phase& first, const update_phase& last) {
+  const double arithmetic = std::min(last.arithmetic, last.total);
+  const double rest = last.total - arithmetic;
+  const double write = std::min(last.last_write, rest);
+  attribution time;
+  time[activity::compute] = duration_of(first.compute);
+  time[activity::optimizer] = duration_of(first.gradients + arithmetic);
+  time[activity::upload] = duration_of(first.upload);
+  time[activity::download] = duration_of(first.download);
+  time[activity::read] = duration_of(rest - write);
+  time[activity::write] = duration_of(write);
+  return time;
+}
+
+void find_bound(const compute_phase& first, const update_phase& last, forecast& made) {
+  const bool disk_binds = last.disk > last.arithmetic;
+  std::array<double, 4> taken{};
+  taken[static_cast<std::size_t>(resource::compute)] = first.compute;
+  taken[static_cast<std::size_t>(resource::link)] = first.upload + first.download;
+  taken[static_cast<std::size_t>(resource::processors)] =
+      first.gradients + (disk_binds ? 0 : last.total);
+  taken[static_cast<std::size_t>(resource::disk)] = disk_binds ? last.total : 0;
+  const auto most = std::ranges::max_element(taken);
+  made.binds = static_cast<resource>(most - taken.begin());
+  made.bound = *most;
+}
+
+}  // namespace
+
+result<forecast> engine::dry_run(const engine_config& config, std::span<const timed_visit> visits,
+                                 const machine_rates& rates) const {
+  const auto where = layout::make(model_, config.tile_elements, {0}, 1);
+  if (!where) {
+    return where.error();
+  }
+  const auto drawn = draw(model_, *where, config, reserved_);
+  if (!drawn) {
+    return drawn.error();
+  }
+  std::vector<visit> order;
+  std::ranges::transform(visits, std::back_inserter(order), &timed_visit::what);
+  const std::vector<tile_id> tiles = updated_tiles(*where);
+  forecast made{.places = drawn->summary,
+                .moved = ballast::predict(model_, *where, *drawn, config, order, tiles,
+                                          steady_cache(*drawn, tiles)),
+                .time = {}};
+  const compute_phase first = run_compute(model_, *where, *drawn, config, visits, rates);
+  const update_phase last = run_update(*where, *drawn, made.moved, rates);
+  made.time = charged(first, last);
+  find_bound(first, last, made);
+  made.layers_ahead = drawn->layer_slots.count > 0 ? drawn->layer_slots.count - 1 : 0;
+  made.tiles_ahead = drawn->staging.count - drawn->cached_tiles;
+  return made;
+}
+
+}  // namespace ballast

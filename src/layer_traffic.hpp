@@ -1,0 +1,15 @@
+// What one visit of a layer moves between host memory and the device.
+#pragma once
+
+#include "blueprint.hpp"
+
+namespace ballast {
+
+/// Weights that a fetch brings to the device, tied ones too.
+bytes upload_of(const model& declared, const layout& where, const blueprint& drawn, layer_id which);
+
+/// Gradients that a push brings home: rounded ones, or fp32 where they are summed.
+bytes download_of(const model& declared, const layout& where, const blueprint& drawn,
+                  bool several_pushes, layer_id which);
+
+}  // namespace ballast

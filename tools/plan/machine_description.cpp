@@ -1,0 +1,179 @@
+#include "tools/plan/machine_description.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "tools/plan/rehearsals.hpp"
+#include "tools/plan/visit_costs.hpp"
+
+namespace ballast::tools {
+namespace {
+
+double total_of(const std::vector<timed_visit>& visits) {
+  double sum = 0;
+  for (const timed_visit& each : visits) {
+    sum += each.compute;
+  }
+  return sum;
+}
+
+elements longest_layer(const model& declared) {
+  elements longest;
+  for (const layer& each : declared.layers()) {
+    elements count;
+    for (const parameter_id which : each.parameters) {
+      count += declared.at(which).count;
+    }
+    longest = std::max(longest, count);
+  }
+  return longest;
+}
+
+/// Fills one description, a part after the other.
+class description {
+ public:
+  description(const plan_settings& settings, const gpt_model& model, const plan& places)
+      : settings_(settings),
+        model_(model),
+        places_(places),
+        config_(settings.run.trainer.model),
+        longest_(longest_layer(model.declared)),
+        parts_(make_backends()) {}
+
+  result<machine_description> make() {
+    made_.rates.device_is_host = !settings_.machine.flops;
+    made_.rates.processors = std::max(1u, std::thread::hardware_concurrency());
+    for (const auto part : {&description::compute, &description::arithmetic, &description::links,
+                            &description::disk}) {
+      if (auto found = (this->*part)(); !found) {
+        return found.error();
+      }
+    }
+    return std::move(made_);
+  }
+
+ private:
+  void note(std::string name, double value, std::string unit, bool given) {
+    made_.figures.push_back({std::move(name), value, std::move(unit), given});
+  }
+
+  status compute() {
+    const batch_shape& batch = settings_.run.trainer.batch;
+    const visit_costs operations = operations_of(config_, batch);
+    const auto& flops = settings_.machine.flops;
+    visit_costs costs = scaled(operations, 1 / flops.value_or(1));
+    if (!flops) {
+      const auto rehearsed = rehearse_compute(*parts_, settings_.run.engine, config_, batch);
+      if (!rehearsed) {
+        return rehearsed.error();
+      }
+      costs = *rehearsed;
+    }
+    made_.visits = timed_visits(model_, costs);
+    const double all = total_of(timed_visits(model_, operations));
+    note("compute", all / total_of(made_.visits) / 1e9, "GFLOP/s", flops.has_value());
+    return {};
+  }
+
+  status arithmetic() {
+    const optimizer with = kind_of(config_.optimizer);
+    const auto rehearsed =
+        rehearse_arithmetic(*parts_, settings_.run.engine, config_, places_.parameters, longest_);
+    if (!rehearsed) {
+      return rehearsed.error();
+    }
+    const auto seconds = [](const std::optional<double>& bandwidth, bytes traffic,
+                            double otherwise) {
+      return bandwidth ? static_cast<double>(traffic.value) / *bandwidth : otherwise;
+    };
+    const auto& host = settings_.machine.memory_bandwidth;
+    const auto& device = settings_.machine.device_bandwidth;
+    update_rate rate{config_.stored, with};
+    rate.host = seconds(host, update_traffic(config_.stored, with), rehearsed->update);
+    rate.device = seconds(device, update_traffic(config_.stored, with), rate.host);
+    made_.rates.updates = {rate};
+    made_.rates.gradient =
+        seconds(device ? device : host, gradient_traffic(config_.stored), rehearsed->gradient);
+    made_.rates.digest = rehearsed->digest;
+    note("update in host memory", rate.host * 1e9, "ns a parameter", host.has_value());
+    note("update on the device", rate.device * 1e9, "ns a parameter",
+         device.has_value() || host.has_value());
+    note("gradient passes", made_.rates.gradient * 1e9, "ns a parameter",
+         device.has_value() || host.has_value());
+    note("digests", made_.rates.digest / 1e9, "GB/s", false);
+    return {};
+  }
+
+  status links() {
+    const auto& given = settings_.machine.link;
+    double rate = given.value_or(0);
+    if (!given) {
+      const bytes layer = size_of(compute_type(config_.stored)) * longest_.value;
+      const auto rehearsed = rehearse_link(*parts_, settings_.run.engine, layer);
+      if (!rehearsed) {
+        return rehearsed.error();
+      }
+      rate = *rehearsed;
+    }
+    made_.rates.upload = made_.rates.download = rate;
+    note("link", rate / 1e9, "GB/s", given.has_value());
+    return {};
+  }
+
+  status disk() {
+    const std::uint32_t tiles = places_.tiles[static_cast<std::size_t>(place::nvme)];
+    const auto& given = settings_.machine.disk;
+    if (places_.nvme_step.value == 0) {
+      return {};
+    }
+    disk_rates& rates = made_.rates.disk;
+    if (!given) {
+      const engine_config& engine = settings_.run.engine;
+      const state_layout arrays = layout_of(config_.stored, kind_of(config_.optimizer));
+      const auto rehearsed = rehearse_disk(
+          *parts_, engine,
+          {arrays.state(std::min(engine.tile_elements, longest_)), tiles, engine.pipeline_depth});
+      if (!rehearsed) {
+        return rehearsed.error();
+      }
+      rates = *rehearsed;
+    } else {
+      rates = *given;
+    }
+    note("disk, reading", rates.read / 1e9, "GB/s", given.has_value());
+    note("disk, writing", rates.write / 1e9, "GB/s", given.has_value());
+    note("disk, both at once", rates.both / 1e9, "GB/s", given.has_value());
+    return {};
+  }
+
+  const plan_settings& settings_;
+  const gpt_model& model_;
+  const plan& places_;
+  const gpt_config& config_;
+  const elements longest_;
+  const std::unique_ptr<backends> parts_;  ///< a store refers to its clock
+  machine_description made_;
+};
+
+}  // namespace
+
+bytes update_traffic(encoding stored, optimizer with) {
+  // By groups of 128: int8's scales are one each.
+  constexpr elements group{arithmetic::group_elements};
+  const state_layout arrays = layout_of(stored, with);
+  const bytes state = arrays.state(group) * 2;
+  const std::uint64_t weights = stored == encoding::fp16 ? 1 : 2;  // fp16's are only written
+  return (state + size_of(arrays.weights) * group.value * (weights + 1)) / group.value;
+}
+
+bytes gradient_traffic(encoding stored) {
+  // Cleared, read, and written rounded.
+  return size_of(dtype::f32) * 2 + size_of(compute_type(stored));
+}
+
+result<machine_description> describe_planned(const plan_settings& settings, const gpt_model& model,
+                                             const plan& places) {
+  return description(settings, model, places).make();
+}
+
+}  // namespace ballast::tools
