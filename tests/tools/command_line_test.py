@@ -115,6 +115,47 @@ class Train(InFolder):
         self.interrupted(signal.SIGKILL)
 
 
+class Plan(InFolder):
+    PLACED = [*SMALL, "--nvme", ".", "--placement", "0.2,0.3"]
+
+    def planned(self, *arguments):
+        done = run("plan", *arguments, "--json", "-", folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_is_what_a_run_then_holds_and_moves(self):
+        plan = self.planned(*self.PLACED)
+        self.assert_left_nothing()
+        done = run("train", *self.PLACED, "--steps", "4", "--log", "log.json", folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        steps = [json.loads(l) for l in (self.folder / "log.json").read_text().splitlines()]
+        self.assertEqual(plan["step"]["bytes"], [s for s in steps if "bytes" in s][-1]["bytes"])
+        self.assertIn(f"device: host device, {plan['places']['device']['total']} bytes", done.stdout)
+        self.assertGreater(plan["step"]["seconds"], 0)
+        self.assertAlmostEqual(sum(plan["step"]["attribution"].values()), 1, places=6)
+
+    def test_takes_another_machine_and_a_model_from_a_config(self):
+        (self.folder / "c.json").write_text(json.dumps({
+            "layers": 32, "width": 4096, "heads": 32, "context": 2048, "tokens": 2048,
+            "sequences": 4, "encoding": "bf16", "nvme": "/not/here"}))
+        other = ["--config", "c.json", "--device-memory", "80GiB", "--host-memory", "64GiB", "--flops",
+                 "4e14", "--link", "25GB/s", "--nvme-bandwidth", "6GB/s,4GB/s", "--memory-bandwidth",
+                 "200GB/s"]
+        plan = self.planned(*other)
+        self.assertGreater(plan["parameters"], 6e9)
+        self.assertEqual([f["source"] for f in plan["machine"] if f["name"] == "link"], ["given"])
+        shown = run("plan", *other, folder=self.folder)
+        for part in ("binds: ", "tokens/s", "bytes a parameter", "prefetch: "):
+            self.assertIn(part, shown.stdout)
+        self.assert_left_nothing(but=["c.json"])
+
+    def test_says_when_a_disk_is_used_up(self):
+        plan = self.planned(*self.PLACED, "--endurance", "1TB")
+        written = plan["step"]["bytes"]["write"] / plan["step"]["seconds"] * 86400
+        self.assertAlmostEqual(plan["disk_life_days"], 1e12 / written, places=6)
+        self.assertIsNone(self.planned(*SMALL)["disk_life_days"])
+
+
 class MemoryGroup:
     """A memory control group, version 1 or 2; page cache counts in both."""
 

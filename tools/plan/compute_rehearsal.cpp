@@ -10,7 +10,18 @@
 namespace ballast::tools {
 namespace {
 
-constexpr std::uint32_t most_blocks = 4;
+using namespace literals;
+
+/// As few as stand for many, and no more than this memory holds, but one.
+constexpr std::uint64_t most_blocks = 4;
+constexpr bytes most_weights = 1_GiB;
+
+std::uint32_t blocks_for(const gpt_config& model) {
+  const bytes block = size_of(compute_type(model.stored)) * 12 * model.width * model.width;
+  const std::uint64_t held = std::clamp<std::uint64_t>(most_weights / block, 1, most_blocks);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(model.layers, held));
+}
+
 constexpr std::size_t rounds = 3;
 
 }  // namespace
@@ -18,7 +29,7 @@ constexpr std::size_t rounds = 3;
 result<visit_costs> rehearse_compute(backends& parts, const engine_config& engine,
                                      const gpt_config& model, const batch_shape& batch) {
   gpt_config few = model;
-  few.layers = std::min(model.layers, most_blocks);
+  few.layers = blocks_for(model);
   const gpt_model declared = declare(few);
   auto conversions = parts.make_updates(engine);
   if (!conversions) {

@@ -78,10 +78,11 @@ class description {
   status arithmetic() {
     const optimizer with = kind_of(config_.optimizer);
     const auto rehearsed =
-        rehearse_arithmetic(*parts_, settings_.run.engine, config_, places_.parameters, longest_);
+        rehearse_update(settings_.run.engine, config_, {config_.layers, longest_}, place::host);
     if (!rehearsed) {
       return rehearsed.error();
     }
+    const auto updated = static_cast<double>(rehearsed->updated.value);
     const auto seconds = [](const std::optional<double>& bandwidth, bytes traffic,
                             double otherwise) {
       return bandwidth ? static_cast<double>(traffic.value) / *bandwidth : otherwise;
@@ -89,12 +90,12 @@ class description {
     const auto& host = settings_.machine.memory_bandwidth;
     const auto& device = settings_.machine.device_bandwidth;
     update_rate rate{config_.stored, with};
-    rate.host = seconds(host, update_traffic(config_.stored, with), rehearsed->update);
+    rate.host = seconds(host, update_traffic(config_.stored, with), rehearsed->seconds / updated);
     rate.device = seconds(device, update_traffic(config_.stored, with), rate.host);
     made_.rates.updates = {rate};
-    made_.rates.gradient =
-        seconds(device ? device : host, gradient_traffic(config_.stored), rehearsed->gradient);
-    made_.rates.digest = rehearsed->digest;
+    made_.rates.gradient = seconds(device ? device : host, gradient_traffic(config_.stored),
+                                   rehearsed->gradients / updated);
+    made_.rates.digest = rehearse_digests(settings_.run.engine, config_);
     note("update in host memory", rate.host * 1e9, "ns a parameter", host.has_value());
     note("update on the device", rate.device * 1e9, "ns a parameter",
          device.has_value() || host.has_value());
@@ -137,12 +138,34 @@ class description {
         return rehearsed.error();
       }
       rates = *rehearsed;
+      if (auto found = disk_beside_updates(); !found) {
+        return found;
+      }
     } else {
       rates = *given;
     }
     note("disk, reading", rates.read / 1e9, "GB/s", given.has_value());
     note("disk, writing", rates.write / 1e9, "GB/s", given.has_value());
     note("disk, both at once", rates.both / 1e9, "GB/s", given.has_value());
+    return {};
+  }
+
+  /// What the disk moves while tiles are updated too: no more than by itself, and what the pipeline
+  /// leaves of it.
+  status disk_beside_updates() {
+    const auto rehearsed =
+        rehearse_update(settings_.run.engine, config_, {config_.layers, longest_}, place::nvme);
+    if (!rehearsed) {
+      return rehearsed.error();
+    }
+    const auto moved = static_cast<double>(rehearsed->moved.value);
+    const double arithmetic =
+        static_cast<double>(rehearsed->updated.value) * made_.rates.updates.front().host +
+        moved / made_.rates.digest;
+    // A tile's share of the arithmetic fills and drains the pipeline (run_update).
+    const double disk = rehearsed->seconds - arithmetic / rehearsed->tiles;
+    double& both = made_.rates.disk.both;
+    both = std::min(both, moved / std::max(disk, moved / both));
     return {};
   }
 

@@ -30,19 +30,30 @@ struct tile_work_load {
 result<disk_rates> rehearse_disk(backends& parts, const engine_config& engine,
                                  const tile_work_load& load);
 
-/// Of all engine threads together.
-struct arithmetic_figures {
-  double update = 0;    ///< seconds an element, in memory
-  double gradient = 0;  ///< seconds an element of a pushed gradient: cleared, rounded, summed
-  double digest = 0;    ///< bytes a second, of slices that an update has left in the cache
+/// Layers of a model, all alike.
+struct layer_run {
+  std::uint32_t layers = 1;
+  elements longest;
 };
 
-/// With the engine's number of threads, over `elements` of state and gradients as long as a layer.
+/// One step of an engine that nobody computes for.
+struct update_figures {
+  elements updated;
+  std::uint32_t tiles = 0;
+  bytes moved;           ///< read and written on NVMe
+  double seconds = 0;    ///< of engine::step()
+  double gradients = 0;  ///< of clearing, rounding and sending home all gradients before
+};
+
+/// Steps a real engine whose layers are as long as the model's and are cut alike, its state in host
+/// memory or on NVMe: a few of the layers, as far as they are more than the last cache holds.
 ///
-/// Errors: unsupported, exhausted
-result<arithmetic_figures> rehearse_arithmetic(backends& parts, const engine_config& engine,
-                                               const gpt_config& model, elements state,
-                                               elements layer);
+/// Errors: those of sealing and of a step
+result<update_figures> rehearse_update(const engine_config& run, const gpt_config& model,
+                                       const layer_run& like, place where);
+
+/// Bytes a second that all engine threads together stamp or check.
+double rehearse_digests(const engine_config& engine, const gpt_config& model);
 
 /// Bytes a second that the device's link brings in pieces of a layer's weights.
 ///
