@@ -17,14 +17,13 @@ nanoseconds duration_of(double seconds) {
 attribution charged(const compute_phase& first, const update_phase& last) {
   const double arithmetic = std::min(last.arithmetic, last.total);
   const double rest = last.total - arithmetic;
-  const double write = std::min(last.last_write, rest);
   attribution time;
   time[activity::compute] = duration_of(first.compute);
   time[activity::optimizer] = duration_of(first.gradients + arithmetic);
   time[activity::upload] = duration_of(first.upload);
   time[activity::download] = duration_of(first.download);
-  time[activity::read] = duration_of(rest - write);
-  time[activity::write] = duration_of(write);
+  time[activity::read] = duration_of(rest - last.writing);
+  time[activity::write] = duration_of(last.writing);
   return time;
 }
 

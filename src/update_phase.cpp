@@ -76,8 +76,13 @@ update_phase run_update(const layout& where, const blueprint& drawn, const traff
     const double bound =
         std::max({phase.disk, phase.arithmetic, (phase.disk + phase.arithmetic) / carriers});
     phase.total = std::min(phase.total, bound + less / staged);
-    // What the carriers hold when the last tile has been read is written after it, in the mean half.
-    phase.last_write = per(moved[hop::write], rates.disk.write) * carriers / staged / 2;
+    // Carriers that went together would all write at once, those that took turns never would: what
+    // is seen lies between, and is the one or the other where there is a single carrier.
+    const double reads = per(moved[hop::read], rates.disk.read);
+    const double writes = per(moved[hop::write], rates.disk.write);
+    const double together = writes / (reads + writes);
+    phase.writing =
+        std::max(0.0, phase.total - phase.arithmetic) * together * (1 + 1 / carriers) / 2;
   }
   if (!rates.device_is_host) {
     phase.total = std::max(phase.total, on_device);

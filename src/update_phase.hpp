@@ -15,7 +15,7 @@ struct update_phase {
   double total = 0;
   double arithmetic = 0;  ///< of the processors: updates and digests
   double disk = 0;        ///< of reads and writes, did nothing else hold them up
-  double last_write = 0;  ///< part of `total` in which nothing is left to be read
+  double writing = 0;     ///< of `total`: nothing but writes is under way
 };
 
 /// Disk and arithmetic overlap as far as the carriers go round:

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Is what `ballast plan` says what `ballast train` does? Places to the byte, and the time of a step.
 
-usage: check_plan.py BALLAST NVME_FOLDER [--only NAME ...] [--rows FILE] [--steps N]
+usage: check_plan.py BALLAST NVME_FOLDER [--only NAME ...] [--rows FILE] [--steps N] [--rounds N]
+                     [--tries N]
 
 For every configuration: the plan, then a run with the same options. Bytes are those that the kernel
 counts while the run trains: of each place's memory what is resident (/proc/PID/smaps; the engine's
 mappings are those that ask for 2 MiB pages, the device's is made first), of its files what they take on
-disk. The time of a step is the median from the third on. A row counts when other processes left the
-processors alone meanwhile, and is taken again when they did not. Prints a Markdown table; --rows keeps
-the rows in a file and adds to those that are there, so that configurations may be run one at a time.
+disk. Plans and runs take turns; a row is the median of its plans and that of all its steps but the first
+two of each run. A row counts when other processes left the processors alone meanwhile, and is taken again
+when they did not. Prints a Markdown table; --rows keeps the rows in a file and adds to those that are
+there, so that configurations may be run one at a time.
 Needs only the standard library.
 """
 import argparse
@@ -129,49 +131,62 @@ def files_of(pid, folder):
 
 
 def trained(ballast, options, steps, folder):
-    """What a run holds while it trains, and its steps' seconds."""
+    """What a run holds while it trains, and the log's lines of its steps from the third on."""
     with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as log:
         words = [ballast, "train", *options, "--steps", str(steps), "--validation-windows", "1",
                  "--sample-tokens", "0", "--log", log.name]
         with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
             held = None
             while held is None and run.poll() is None:
-                time.sleep(0.02)
-                if '"step_s"' in pathlib.Path(log.name).read_text():
-                    memory = memory_of(run.pid)
+                time.sleep(0.01)
+                memory = memory_of(run.pid)
+                if memory and '"step_s"' in pathlib.Path(log.name).read_text():
                     held = {"device": memory[0], "host": sum(memory[1:]),
                             "nvme": files_of(run.pid, os.path.realpath(folder))}
             problem = run.stderr.read()
         if run.returncode != 0 or held is None:
             sys.exit(f"check_plan: {' '.join(words)}: {problem}")
         lines = [json.loads(line) for line in log.read().splitlines()]
-    return held, [line for line in lines if "step_s" in line]
+    return held, [line for line in lines if "step_s" in line][2:]
 
 
-def check(ballast, folder, steps, configuration):
+def medians(pairs):
+    """Of each number of equal dictionaries."""
+    return {key: statistics.median(each[key] for each in pairs) for key in pairs[0]}
+
+
+def check(ballast, folder, steps, rounds, configuration):
+    """Plans and runs in turn, so that what the machine does meanwhile happens to both."""
     name, options, cached = configuration
     options = with_cache(ballast, [*options, "--nvme", folder], cached)
     others = Others()
-    plan = planned(ballast, options)
-    held, lines = trained(ballast, options, steps, folder)
-    steady = lines[2:]
-    row = {"name": name, "parameters": plan["parameters"], "binds": plan["step"]["binds"],
-           "predicted_s": plan["step"]["seconds"],
-           "measured_s": statistics.median(line["step_s"] for line in steady),
-           "bytes": {place: [plan["places"][place]["total"], held[place]] for place in PLACES},
-           "moved": {hop: [plan["step"]["bytes"][hop], steady[-1]["bytes"][hop]]
-                     for hop in plan["step"]["bytes"]},
-           "attribution": {what: [share, statistics.median(line["attribution"][what] for line in steady)]
-                           for what, share in plan["step"]["attribution"].items()},
-           "machine": plan["machine"], "others": others.cores()}
-    return row
+    plans, held, lines = [], [], []
+    for _ in range(rounds):
+        plans.append(planned(ballast, options))
+        of_run, steady = trained(ballast, options, steps, folder)
+        held.append(of_run)
+        lines += steady
+    plan = plans[-1]
+    attributions = medians([each["step"]["attribution"] for each in plans])
+    measured = medians([each["attribution"] for each in lines])
+    return {"name": name, "parameters": plan["parameters"], "binds": plan["step"]["binds"],
+            "predicted_s": statistics.median(each["step"]["seconds"] for each in plans),
+            "measured_s": statistics.median(line["step_s"] for line in lines),
+            "bytes": {place: [plan["places"][place]["total"], max(each[place] for each in held)]
+                      for place in PLACES},
+            "moved": {hop: [plan["step"]["bytes"][hop], lines[-1]["bytes"][hop]]
+                      for hop in plan["step"]["bytes"]},
+            "attribution": {what: [share, measured[what]] for what, share in attributions.items()},
+            "machine": medians([{each["name"]: each["value"] for each in one["machine"]}
+                                for one in plans]),
+            "others": others.cores()}
 
 
-def check_in_peace(ballast, folder, steps, tries, configuration):
+def check_in_peace(ballast, folder, asked, configuration):
     """The first row that nothing disturbed, or the least disturbed of all."""
     best = None
-    for _ in range(tries):
-        row = check(ballast, folder, steps, configuration)
+    for _ in range(asked.tries):
+        row = check(ballast, folder, asked.steps, asked.rounds, configuration)
         if best is None or row["others"] < best["others"]:
             best = row
         if best["others"] <= QUIET:
@@ -214,14 +229,15 @@ def main():
     parser.add_argument("folder", help="on the disk that is to be used")
     parser.add_argument("--only", action="append", help="name of a configuration")
     parser.add_argument("--rows", type=pathlib.Path, help="file that keeps rows")
-    parser.add_argument("--steps", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=9, help="of a run")
+    parser.add_argument("--rounds", type=int, default=3, help="a plan and a run each, for a row")
     parser.add_argument("--tries", type=int, default=5, help="of a row that is disturbed")
     asked = parser.parse_args()
     rows = json.loads(asked.rows.read_text()) if asked.rows and asked.rows.exists() else []
     for configuration in CONFIGURATIONS:
         if asked.only and configuration[0] not in asked.only:
             continue
-        row = check_in_peace(asked.ballast, asked.folder, asked.steps, asked.tries, configuration)
+        row = check_in_peace(asked.ballast, asked.folder, asked, configuration)
         print(f"{row['name']}: {row['predicted_s']:.3f} s, measured {row['measured_s']:.3f} s, others "
               f"took {row['others']:.2f} cores", file=sys.stderr)
         rows = [each for each in rows if each["name"] != row["name"]] + [row]

@@ -140,7 +140,10 @@ TEST_F(Forecast, OverlapsNothingWithOneCarrier) {
   config_.pipeline_depth = 1;
   rates_.disk.both = 8 * all_elements * 2 / 3.2;
   rates_.updates.front().host = 0.64 / all_elements;
-  EXPECT_NEAR(foreseen().seconds(), compute + 3.2 + 0.64, close);
+  const forecast made = foreseen();
+  EXPECT_NEAR(made.seconds(), compute + 3.2 + 0.64, close);
+  EXPECT_NEAR(seconds(made, activity::read), 1.6, close) << "the tile is read, then it is written";
+  EXPECT_NEAR(seconds(made, activity::write), 1.6, close);
 }
 
 TEST_F(Forecast, CountsDigestsOfWhatRestsOnDiskOnly) {
