@@ -117,7 +117,8 @@ result<disk_rates> rehearse_disk(backends& parts, const engine_config& engine,
   if (!memory) {
     return memory.error();
   }
-  auto disk = parts.make_store(config, size * tiles, tiles, (*memory)->span());
+  auto disk = parts.make_store(config, {.extents = size * tiles, .spare = {}, .slices = tiles},
+                               (*memory)->span());
   if (!disk) {
     return disk.error();
   }
