@@ -68,14 +68,11 @@ update_phase run_update(const layout& where, const blueprint& drawn, const traff
   }
   phase.arithmetic += rates.device_is_host ? on_device : 0;
   phase.disk = seconds_of(rates.disk, moved[hop::read], moved[hop::write]);
-  phase.total = phase.arithmetic + phase.disk;
+  phase.total = phase.arithmetic;
   staged -= drawn.cached_tiles;
   if (phase.disk > 0) {
     const double carriers = std::min(staged, drawn.staging.count - drawn.cached_tiles);
-    const double less = std::min(phase.disk, phase.arithmetic);
-    const double bound =
-        std::max({phase.disk, phase.arithmetic, (phase.disk + phase.arithmetic) / carriers});
-    phase.total = std::min(phase.total, bound + less / staged);
+    phase.total = pipeline_seconds(phase.disk, phase.arithmetic, carriers, staged);
     // Carriers that went together would all write at once, those that took turns never would: what
     // is seen lies between, and is the one or the other where there is a single carrier.
     const double reads = per(moved[hop::read], rates.disk.read);

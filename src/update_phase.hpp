@@ -18,12 +18,7 @@ struct update_phase {
   double writing = 0;     ///< of `total`: nothing but writes is under way
 };
 
-/// Disk and arithmetic overlap as far as the carriers go round:
-///
-///   total = max(disk, arithmetic, (disk + arithmetic) / carriers) + what fills and drains
-///
-/// where a tile's share of the lesser one fills and drains the pipeline; with one carrier nothing
-/// overlaps.
+/// All tiles of a step's update, and what their traffic takes of the disk.
 update_phase run_update(const layout& where, const blueprint& drawn, const traffic& moved,
                         const machine_rates& rates);
 

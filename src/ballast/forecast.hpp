@@ -5,6 +5,7 @@
 // engine::dry_run(config, visits, rates) makes one. src/README.md (The planner) says how good it is.
 #pragma once
 
+#include <algorithm>
 #include <ballast/activity.hpp>
 #include <ballast/encoding.hpp>
 #include <ballast/plan.hpp>
@@ -45,6 +46,24 @@ struct machine_rates {
   bool device_is_host = true;
   std::uint32_t processors = 1;  ///< they share what the links take of them
 };
+
+/// Seconds of an update whose tiles go through disk and arithmetic, which overlap as far as the
+/// carriers go round:
+///
+///   max(disk, arithmetic, (disk + arithmetic) / carriers) + what fills and drains
+///
+/// where a tile's share of the lesser one fills and drains the pipeline; with one carrier nothing
+/// overlaps.
+///
+/// Shapes: carriers and tiles at least 1
+constexpr double pipeline_seconds(double disk, double arithmetic, double carriers, double tiles) {
+  const double bound = std::max({disk, arithmetic, (disk + arithmetic) / carriers});
+  return std::min(disk + arithmetic, bound + std::min(disk, arithmetic) / tiles);
+}
+
+static_assert(pipeline_seconds(4, 1, 1, 10) == 5);
+static_assert(pipeline_seconds(4, 1, 4, 10) == 4.1);
+static_assert(pipeline_seconds(4, 1, 4, 1) == 5);
 
 /// What a step's time goes to the most.
 enum class resource : std::uint8_t { compute, link, processors, disk };

@@ -109,6 +109,9 @@ result<disk_rates> rehearse_disk(backends& parts, const engine_config& engine,
                                  const tile_work_load& load) {
   engine_config config = engine;
   config.checkpoint_directory.reset();
+  for (nvme_folder& folder : config.nvme) {
+    folder.size.reset();
+  }
   const bytes size = round_up(load.state, bytes{4096});
   const auto carriers = std::min(load.carriers, load.tiles);
   const auto affordable = static_cast<std::uint32_t>(std::max<std::uint64_t>(most_moved / size, 1));

@@ -9,11 +9,13 @@ namespace {
 using namespace literals;
 
 constexpr bytes least_moved = 64_MiB;
+constexpr bytes longest_piece = 64_MiB;
 constexpr std::size_t rounds = 5;
 
 }  // namespace
 
-result<double> rehearse_link(backends& parts, const engine_config& engine, bytes layer) {
+result<double> rehearse_link(backends& parts, const engine_config& engine, bytes whole_layer) {
+  const bytes layer = std::min(whole_layer, longest_piece);
   const std::uint64_t pieces = std::max<std::uint64_t>(2, least_moved / layer);
   auto on = parts.make_device(engine, layer * 2);
   if (!on) {

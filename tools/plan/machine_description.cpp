@@ -29,6 +29,16 @@ elements longest_layer(const model& declared) {
   return longest;
 }
 
+/// Seconds of the disk that make a pipeline take `total`, at least `least`.
+double disk_behind(double total, double least, double arithmetic, double carriers, double tiles) {
+  double most = std::max(total, least);
+  for (int halving = 0; halving < 60; ++halving) {
+    const double middle = (least + most) / 2;
+    (pipeline_seconds(middle, arithmetic, carriers, tiles) < total ? least : most) = middle;
+  }
+  return least;
+}
+
 /// Fills one description, a part after the other.
 class description {
  public:
@@ -76,32 +86,35 @@ class description {
   }
 
   status arithmetic() {
-    const optimizer with = kind_of(config_.optimizer);
-    const auto rehearsed =
-        rehearse_update(settings_.run.engine, config_, {config_.layers, longest_}, place::host);
-    if (!rehearsed) {
-      return rehearsed.error();
-    }
-    const auto updated = static_cast<double>(rehearsed->updated.value);
-    const auto seconds = [](const std::optional<double>& bandwidth, bytes traffic,
-                            double otherwise) {
-      return bandwidth ? static_cast<double>(traffic.value) / *bandwidth : otherwise;
-    };
     const auto& host = settings_.machine.memory_bandwidth;
     const auto& device = settings_.machine.device_bandwidth;
+    const optimizer with = kind_of(config_.optimizer);
+    const auto update = static_cast<double>(update_traffic(config_.stored, with).value);
+    const auto gradient = static_cast<double>(gradient_traffic(config_.stored).value);
+    machine_rates& rates = made_.rates;
     update_rate rate{config_.stored, with};
-    rate.host = seconds(host, update_traffic(config_.stored, with), rehearsed->seconds / updated);
-    rate.device = seconds(device, update_traffic(config_.stored, with), rate.host);
-    made_.rates.updates = {rate};
-    made_.rates.gradient = seconds(device ? device : host, gradient_traffic(config_.stored),
-                                   rehearsed->gradients / updated);
-    made_.rates.digest = rehearse_digests(settings_.run.engine, config_);
+    if (host) {
+      rate.host = update / *host;
+      rates.gradient = gradient / *host;
+    } else {
+      const auto rehearsed =
+          rehearse_update(settings_.run.engine, config_,
+                          {config_.layers, longest_, places_.parameters}, place::host);
+      if (!rehearsed) {
+        return rehearsed.error();
+      }
+      rate.host = rehearsed->seconds / static_cast<double>(rehearsed->updated.value);
+      rates.gradient = rehearsed->gradients / static_cast<double>(rehearsed->updated.value);
+    }
+    rate.device = device ? update / *device : rate.host;
+    rates.gradient = device ? gradient / *device : rates.gradient;
+    rates.updates = {rate};
+    rates.digest = rehearse_digests(settings_.run.engine, config_);
+    const bool of_device = device.has_value() || host.has_value();
     note("update in host memory", rate.host * 1e9, "ns a parameter", host.has_value());
-    note("update on the device", rate.device * 1e9, "ns a parameter",
-         device.has_value() || host.has_value());
-    note("gradient passes", made_.rates.gradient * 1e9, "ns a parameter",
-         device.has_value() || host.has_value());
-    note("digests", made_.rates.digest / 1e9, "GB/s", false);
+    note("update on the device", rate.device * 1e9, "ns a parameter", of_device);
+    note("gradient passes", rates.gradient * 1e9, "ns a parameter", of_device);
+    note("digests", rates.digest / 1e9, "GB/s", false);
     return {};
   }
 
@@ -153,8 +166,11 @@ class description {
   /// What the disk moves while tiles are updated too: no more than by itself, and what the pipeline
   /// leaves of it.
   status disk_beside_updates() {
-    const auto rehearsed =
-        rehearse_update(settings_.run.engine, config_, {config_.layers, longest_}, place::nvme);
+    // No more than the run itself will put there.
+    const std::uint64_t on_disk = places_.tiles[static_cast<std::size_t>(place::nvme)];
+    const auto rehearsed = rehearse_update(
+        settings_.run.engine, config_,
+        {config_.layers, longest_, settings_.run.engine.tile_elements * on_disk}, place::nvme);
     if (!rehearsed) {
       return rehearsed.error();
     }
@@ -162,10 +178,10 @@ class description {
     const double arithmetic =
         static_cast<double>(rehearsed->updated.value) * made_.rates.updates.front().host +
         moved / made_.rates.digest;
-    // A tile's share of the arithmetic fills and drains the pipeline (run_update).
-    const double disk = rehearsed->seconds - arithmetic / rehearsed->tiles;
+    const std::uint32_t carriers = std::min(settings_.run.engine.pipeline_depth, rehearsed->tiles);
     double& both = made_.rates.disk.both;
-    both = std::min(both, moved / std::max(disk, moved / both));
+    both = moved /
+           disk_behind(rehearsed->seconds, moved / both, arithmetic, carriers, rehearsed->tiles);
     return {};
   }
 

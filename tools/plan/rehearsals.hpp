@@ -34,6 +34,7 @@ result<disk_rates> rehearse_disk(backends& parts, const engine_config& engine,
 struct layer_run {
   std::uint32_t layers = 1;
   elements longest;
+  elements most;  ///< of all of them together
 };
 
 /// One step of an engine that nobody computes for.
@@ -46,8 +47,10 @@ struct update_figures {
 };
 
 /// Steps a real engine whose layers are as long as the model's and are cut alike, its state in host
-/// memory or on NVMe: a few of the layers, as far as they are more than the last cache holds.
+/// memory or on NVMe: a few of the layers, as far as they are more than the last cache holds. Budgets
+/// do not bind it.
 ///
+/// Memory: up to 24 Mi elements, 500 MB
 /// Errors: those of sealing and of a step
 result<update_figures> rehearse_update(const engine_config& run, const gpt_config& model,
                                        const layer_run& like, place where);

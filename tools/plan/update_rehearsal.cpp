@@ -82,12 +82,16 @@ result<update_figures> rehearse_update(const engine_config& run, const gpt_confi
   config.checkpoint_directory.reset();
   config.undo_memory = 0_B;
   config.placement = forced_placement{.device = 0, .host = where == place::host ? 1.0 : 0.0};
+  for (nvme_folder& folder : config.nvme) {
+    folder.size.reset();
+  }
   if (where == place::host) {
     config.nvme.clear();
   }
-  const elements each = std::min(like.longest, most_elements);
+  const elements most = std::min(like.most, most_elements);
+  const elements each = std::min(like.longest, most);
   const auto layers =
-      static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most_elements / each, 1, like.layers));
+      static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most / each, 1, like.layers));
   engine rehearsed(stand_in(model, layers, each), make_backends());
   const auto sealed = rehearsed.seal(config);
   if (!sealed) {
