@@ -81,6 +81,7 @@ result<update_figures> rehearse_update(const engine_config& run, const gpt_confi
   config.host_memory.reset();
   config.checkpoint_directory.reset();
   config.undo_memory = 0_B;
+  config.device = device_kind::host;  // the state is elsewhere, and the processors are what counts
   config.placement = forced_placement{.device = 0, .host = where == place::host ? 1.0 : 0.0};
   for (nvme_folder& folder : config.nvme) {
     folder.size.reset();
