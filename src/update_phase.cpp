@@ -83,6 +83,7 @@ update_phase run_update(const layout& where, const blueprint& drawn, const traff
   }
   if (!rates.device_is_host) {
     phase.total = std::max(phase.total, on_device);
+    phase.arithmetic = std::max(phase.arithmetic, on_device);
   }
   return phase;
 }

@@ -13,7 +13,7 @@ namespace ballast {
 /// Units: seconds
 struct update_phase {
   double total = 0;
-  double arithmetic = 0;  ///< of the processors: updates and digests
+  double arithmetic = 0;  ///< updates and digests, of the processors or of a device beside them
   double disk = 0;        ///< of reads and writes, did nothing else hold them up
   double writing = 0;     ///< of `total`: nothing but writes is under way
 };
