@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -18,12 +20,12 @@ using testing::guarded_buffer;
 
 constexpr bytes total{bench_store::slice_size.value * 64};  // 12 MiB
 constexpr bytes tile{bench_store::slice_size.value * 8};
-constexpr int passes = 12;
+constexpr std::size_t passes = 16;
 
 TEST(StoreArm, CountsMarkingAsChecks) {
   const nvme::testing::test_folder folder;
   const steady_clock now;
-  guarded_buffer memory(tile.value * 2);
+  guarded_buffer memory(total.value);  // more than stays in a cache
   auto held = bench_store::open({.folders = {folder.path()},
                                  .each = total,
                                  .tile = tile,
@@ -31,22 +33,26 @@ TEST(StoreArm, CountsMarkingAsChecks) {
                                  .arena = memory.span()},
                                 now);
   ASSERT_TRUE(held) << held.error().message;
-  store_arm writes("store", io_mix::write, block_order::sequential, *held, memory.span(), 2);
+  store_arm writes("store", io_mix::write, block_order::sequential, *held, memory.span(), 8);
   ASSERT_TRUE(writes.run(scrutiny::some_marks));
-  store_arm reads("store", io_mix::read, block_order::sequential, *held, memory.span(), 2);
+  store_arm reads("store", io_mix::read, block_order::sequential, *held, memory.span(), 8);
   // The least of several passes, so that what else the machine does drops out.
-  double some = 1e9;
+  std::array<double, 2> some{1e9, 1e9};
   double all = 1e9;
   double marking = 1e9;
-  for (int i = 0; i < passes; ++i) {
-    some = std::min(some, reads.run(scrutiny::some_marks).value().checks);
+  for (std::size_t i = 0; i < passes; ++i) {
+    double& least = some[i % some.size()];
+    least = std::min(least, reads.run(scrutiny::some_marks).value().checks);
     all = std::min(all, reads.run(scrutiny::all_bytes).value().checks);
     const double begin = thread_cpu_seconds();
-    for (const extent& each : held->tiles())
-      std::memset(memory.span().data(), 0xA5, each.size.value);
+    std::memset(memory.span().data(), 0xA5, total.value);
     marking = std::min(marking, thread_cpu_seconds() - begin);
   }
-  EXPECT_GT(all - some, marking / 3) << "marking every byte is the bench's own work";
+  if (std::abs(some[0] - some[1]) > marking / 3) {
+    GTEST_SKIP()
+        << "digests take too long in this build, or at this load, to see marking beside them";
+  }
+  EXPECT_GT(all - std::min(some[0], some[1]), marking / 3) << "marking is the bench's own work";
 }
 
 }  // namespace
