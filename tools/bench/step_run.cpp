@@ -325,6 +325,8 @@ status step_run::race_host() {
   if (const status ran = run(arms, works, *reference, taken); !ran) {
     return ran;
   }
+  document_.say(
+      fmt::format("# alone: update {:.4f} s, norm {:.4f} s", median(taken[0]), median(taken[1])));
   report(arms.front(), sums(taken[0], taken[1]), "update and norm, each alone", arms);
   return {};
 }
