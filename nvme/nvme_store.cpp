@@ -75,6 +75,7 @@ class nvme_store final : public store {
   digest_table digests_;
   std::mutex mutex_;
   std::uint32_t slices_given_ = 0;  // guarded by mutex_, as the paths' room is
+  std::string first_refusal_;       ///< of a folder that is avoided; guarded by mutex_
   store_link read_;
   store_link write_;
   link_meter sync_meter_;
@@ -103,14 +104,18 @@ result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
   const std::lock_guard hold(mutex_);
   bytes left;
   bytes whole;
+  std::size_t avoided = 0;
   for (const auto& path : paths_) {
-    left += path->room().untouched();
-    whole += bytes{path->end() - path->begin()};
+    avoided += path->avoided ? 1 : 0;
+    left += path->avoided ? bytes{} : path->room().untouched();
+    whole += path->avoided ? bytes{} : bytes{path->end() - path->begin()};
   }
-  const failure full{
-      errc::no_space,
-      fmt::format("extent of {} bytes: {} of {} are left in {}; raise the SIZE of --nvme DIR:SIZE",
-                  size.value, left.value, whole.value, description_)};
+  const failure full{errc::no_space,
+                     fmt::format("extent of {} bytes: {} of {} are left in {}{}", size.value,
+                                 left.value, whole.value, description_,
+                                 avoided > 0 ? fmt::format("; {} of {} folders took no write: {}",
+                                                           avoided, paths_.size(), first_refusal_)
+                                             : "; raise the SIZE of --nvme DIR:SIZE")};
   if (size > whole) return full;
   const bytes rounded = round_up(size, alignment());
   // Their shares are in proportion to their bandwidth: the emptiest one is next.
@@ -145,6 +150,7 @@ bool nvme_store::avoid(const extent& where, const failure& why) {
       paths_, [&](const auto& path) { return path.get() != &failed && !path->avoided; });
   if (left) failed.room().give_back(where);
   if (left && !std::exchange(failed.avoided, true)) {
+    if (first_refusal_.empty()) first_refusal_ = why.message;
     const std::string line = fmt::format(
         "{}; the folder gets no further tiles, the others take them as far as they have room",
         why.message);

@@ -187,6 +187,8 @@ status optimizer_step::finish(const settings& actual, double clip_coefficient) {
     open_ = false;
     if (moved) {
       retire();
+    } else {
+      undo();
     }
   } else {
     set_scalars(actual, clip_coefficient / actual.options.loss_scale);

@@ -300,6 +300,7 @@ result<std::string> sealed_engine::load() {
     return usable.error();
   }
   (void)settle_updates();  // whatever it met, the checkpoint takes its place
+  optimizer_step_->end();
   if (auto settled = gradient_slots_->settle_all(); !settled) {
     return settled.error();
   }

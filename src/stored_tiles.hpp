@@ -10,8 +10,9 @@
 //   keep(c)    every current extent belongs to checkpoint c as well
 //   drop(c)    checkpoint c is given up: what only it referred to is free
 //
-// So a tile takes 1 + K extents, K checkpoints being kept, and one more while it can be undone. Owned by tile_homes. Calls for different
-// tiles may come from different threads; keep() and drop() while nothing else runs.
+// So a tile takes 1 + K extents, K checkpoints being kept, and one more while it can be undone. Owned
+// by tile_homes. Calls for different tiles may come from different threads; keep() and drop() while
+// nothing else runs.
 #pragma once
 
 #include <ballast/store.hpp>

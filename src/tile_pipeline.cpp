@@ -228,7 +228,7 @@ void tile_pipeline::serve(bool until_over) {
   for (;;) {
     while (serve_one(hold)) {
     }
-    if (!until_over || over()) {
+    if (!until_over || over() || waiting_ == carriers_.size()) {
       return;
     }
     ++waiting_;
@@ -297,7 +297,7 @@ std::span<std::byte> tile_pipeline::state_of(const carrier& which) const {
   return which.buffer.first(bytes_of(where_, where_.at(which.holds), false).state.value);
 }
 
-/// An exception would cancel the graph and strand its carriers: it becomes a failure instead.
+/// An exception would strand its carrier: it becomes a failure instead.
 status tile_pipeline::guarded(tile_id which, std::span<std::byte> state) const {
   try {
     return (*todo_)(which, state);

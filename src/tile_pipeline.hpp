@@ -8,8 +8,9 @@
 // Reads, work and writes of different tiles overlap. A link's thread never works and never waits: of
 // a carrier that comes back written it starts the next read at once, and one that was read it hands
 // to a worker. Workers take what the disk waits for first: carriers that were read, then those that
-// lay in the cache, then tiles in memory. With nothing to do they sleep: workers that looked for work
-// instead took a third of the step's processor time, and the links' threads waited for it.
+// lay in the cache, then tiles in memory. With nothing to do one sleeps for each carrier that may
+// arrive: workers that looked for work instead took a third of the step's processor time, and the
+// links' threads waited for it. Workers beyond the carriers help with the slices of their tiles.
 //
 // The first error stops new tiles; those under way end. A write that failed is no error yet where
 // another folder has room: a worker stamps the tile for its new extent, and it is written again.

@@ -1,4 +1,4 @@
-// The engine's threads: oneTBB arenas, one over all of them for the pipeline's graph, and where
+// The engine's threads: oneTBB arenas, one over all of them for the pipeline, and where
 // there are several NUMA nodes one bound to each, so that a thread works on memory that it touched
 // first. The caller joins them for as long as it waits for their work.
 #pragma once

@@ -52,7 +52,9 @@ struct engine_config {
   instruction_set isa = instruction_set::automatic;
   std::uint64_t noise_seed = 0;  ///< of stochastic rounding, in the encodings bf16 and int8
   bytes io_request{4u << 20};    ///< longest request to a disk; a multiple of 4096 below 1 GiB
-  std::uint32_t io_depth = 16;   ///< requests under way in each folder
+  /// Requests under way in each folder. Few: then tiles arrive one after the other, and the disk is
+  /// not without work while all of them are worked on.
+  std::uint32_t io_depth = 8;
   std::uint32_t io_deadline_seconds = 30;  ///< an I/O older than this is reported
 };
 

@@ -2,9 +2,12 @@
 #include "src/tile_pipeline.hpp"
 
 #include <gtest/gtest.h>
+#include <tbb/global_control.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "plain_backends.hpp"
 
@@ -80,6 +83,53 @@ TEST_F(TilePipeline, TakesEveryTileOnceWhenWorkersAreFasterThanTheStart) {
     ASSERT_EQ(wrong, 0u) << "run " << run;
     std::ranges::reverse(order_);
   }
+}
+
+/// One carrier, four workers: those that no tile is left for help with the slices of the one there is.
+TEST(TilePipelineWorkers, ShareTheSlicesOfATileWhereCarriersAreFew) {
+  const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 4);
+  const elements size = slice_elements * 32;
+  model declared;
+  declared.add_parameter(declared.add_layer("layer"), "p", {4 * size.value},
+                         {.stored = encoding::fp32});
+  engine_config config;
+  config.nvme = {{"/fake"}};
+  config.placement = forced_placement{0, 0};
+  config.tile_elements = size;
+  config.pipeline_depth = 1;
+  const auto where = *layout::make(declared, size, {0}, 1);
+  const auto drawn = *draw(declared, where, config, {});
+  fakes::plain_backends parts;
+  activity_log log(parts.time());
+  const auto homes = *tile_homes::make(
+      where, drawn, config, parts, {},
+      [](std::size_t n, auto touch) {
+        for (std::size_t i = 0; i < n; ++i) touch(i);
+      },
+      log);
+  fakes::descent updates;
+  workers threads{plan_threads(4, find_numa_nodes())};
+  const tile_work work(where, *homes, updates, threads);
+  tile_pipeline pipeline(where, drawn, *homes, work, threads);
+  std::atomic<int> now = 0;
+  std::atomic<int> most = 0;
+  const std::vector<tile_id> order{{0}, {1}, {2}, {3}};
+  const auto one_slice = [&](const tile_work::slice&) -> status {
+    const int mine = ++now;
+    for (int seen = most; seen < mine;) {
+      most.compare_exchange_weak(seen, mine);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    --now;
+    return {};
+  };
+  const auto done = pipeline.run(order, tile_pipeline::movement::write_only,
+                                 [&](tile_id which, std::span<std::byte> state) {
+                                   return work.for_slices(which, state, where.at(which).range,
+                                                          tile_work::access::fill, one_slice);
+                                 });
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_GT(most, 1);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct fault_class {
   remedy then;
 };
 
-/// Every class, for reads and for writes. A run has no syncs yet: a failed one is tested at the loop.
+/// Every class, for reads and for writes. Failed syncs are tested at the loop and in saved runs.
 std::vector<fault_class> fault_classes();
 
 }  // namespace ballast::faults

@@ -91,8 +91,8 @@ status read_all(engine& running, const tiny_model& of, std::vector<std::uint32_t
 
 /// Trains, saving where that is asked for; a save that fails ends nothing.
 status train(engine& running, const tiny_model& of, const tiny_options& options,
-             tiny_outcome& outcome) {
-  for (std::uint64_t step = 0; step < options.steps; ++step) {
+             tiny_outcome& outcome, std::uint64_t first = 0) {
+  for (std::uint64_t step = first; step < options.steps; ++step) {
     if (auto done = one_step(running, of, options.clipped, step, outcome); !done) return done;
     if (options.save_every == 0 || (step + 1) % options.save_every != 0) continue;
     for (int left = options.save_again ? 2 : 1; left > 0; --left) {
@@ -118,6 +118,15 @@ engine_config config_of(const tiny_options& options) {
           .device = device_kind::host};
 }
 
+/// From the newest checkpoint, in the same engine.
+status train_again(engine& running, const tiny_model& of, const tiny_options& options,
+                   tiny_outcome& outcome) {
+  const auto loaded = running.load();
+  if (!loaded) return loaded.error();
+  outcome.state.clear();
+  return train(running, of, options, outcome, std::stoull(*loaded));
+}
+
 /// Whether every call answers with `first`.
 bool repeats(engine& sick, const failure& first) {
   const auto same = [&](const auto& outcome) {
@@ -141,7 +150,13 @@ tiny_outcome run_tiny(const tiny_options& options) {
   tiny_outcome outcome;
   if (const auto sealed = running.seal(config_of(options)); !sealed) {
     outcome.problem = sealed.error();
-  } else if (auto trained = train(running, of, options, outcome); !trained) {
+    return outcome;
+  }
+  auto trained = train(running, of, options, outcome);
+  if (!trained && options.load_again && !outcome.saves.empty()) {
+    trained = train_again(running, of, options, outcome);
+  }
+  if (!trained) {
     outcome.problem = trained.error();
     outcome.repeated = repeats(running, trained.error());
     outcome.state.clear();
