@@ -53,9 +53,12 @@ float gradient_scale(clipping clipped, std::uint64_t step) {
   return clipped == clipping::seldom && step % 9 == 5 ? 4.0F : 1.0F;
 }
 
-status one_step(engine& running, const tiny_model& of, clipping clipped, std::uint64_t step,
-                tiny_outcome& outcome) {
-  if (auto expected = running.expect_step(options_of(clipped)); !expected) return expected;
+status one_step(engine& running, const tiny_model& of, const tiny_options& options,
+                std::uint64_t step, tiny_outcome& outcome) {
+  const clipping clipped = options.clipped;
+  const bool late = options.late && step % 2 == 1;
+  const auto expect = [&] { return running.expect_step(options_of(clipped)); };
+  if (auto expected = late ? status() : expect(); !expected) return expected;
   if (auto begun = running.begin_pass("train"); !begun) return begun;
   for (const layer_id layer : of.layers) {
     if (auto weights = running.fetch(layer); !weights) return weights.error();
@@ -70,6 +73,9 @@ status one_step(engine& running, const tiny_model& of, clipping clipped, std::ui
       }
     }
     if (auto pushed = running.push_gradients(*std::move(gradient), true); !pushed) return pushed;
+    if (late && layer == of.layers.rbegin()) {
+      if (auto expected = expect(); !expected) return expected;
+    }
   }
   const auto stepped = running.step(options_of(clipped));
   if (!stepped) return stepped.error();
@@ -93,7 +99,7 @@ status read_all(engine& running, const tiny_model& of, std::vector<std::uint32_t
 status train(engine& running, const tiny_model& of, const tiny_options& options,
              tiny_outcome& outcome, std::uint64_t first = 0) {
   for (std::uint64_t step = first; step < options.steps; ++step) {
-    if (auto done = one_step(running, of, options.clipped, step, outcome); !done) return done;
+    if (auto done = one_step(running, of, options, step, outcome); !done) return done;
     if (options.save_every == 0 || (step + 1) % options.save_every != 0) continue;
     for (int left = options.save_again ? 2 : 1; left > 0; --left) {
       const auto saved = running.save(std::to_string(step + 1));

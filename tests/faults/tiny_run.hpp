@@ -27,6 +27,7 @@ struct tiny_options {
   std::optional<std::string> checkpoints = {};  ///< folder for them
   std::uint64_t save_every = 0;                 ///< steps; 0: never
   bool save_again = false;                      ///< at once, where a save failed
+  bool late = false;        ///< every other step is expected after its first push only
   bool load_again = false;  ///< once, where a call failed after a save; then on from there
 };
 
