@@ -41,7 +41,19 @@ assignment::assignment(const model& declared, const layout& where, const engine_
   list_rest();
 }
 
-/// One array of all tiles on the device, or of all that are not.
+/// One array of all tiles, where it rests there.
+bytes assignment::sum(place wanted, tile_array array) const {
+  bytes total;
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    if (place_of(array, drawn_.tile_places[i], config_) == wanted) {
+      const tile& each = where_.tiles()[i];
+      total += size_of(array, where_.at(each.layer).arrays(), each.range.count);
+    }
+  }
+  return total;
+}
+
+/// Gradients or sums of all tiles on the device, or of all that are not.
 bytes assignment::sum(bool on_device, bytes tile_bytes::*array) const {
   bytes total;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
@@ -83,15 +95,16 @@ void assignment::size_store() {
     const tile_bytes sizes = bytes_of(where_, each, config_.several_pushes);
     sums_in_host = sums_in_host || (!on(i, place::device) && sizes.sums.value > 0);
     if (on(i, place::nvme)) {
-      const bytes whole = sizes.stored();
-      drawn_.nvme += whole * drawn_.generations;
-      drawn_.slices += drawn_.generations *
-                       static_cast<std::uint32_t>(count_up(each.range.count, slice_elements));
-      drawn_.staging.size = std::max(drawn_.staging.size, whole);
+      const tile_room room = room_of(where_, each, config_);
+      drawn_.nvme += room.total() * drawn_.generations;
+      drawn_.slices += room.slices * drawn_.generations;
+      drawn_.staging.size = std::max(drawn_.staging.size, room.total());
+      drawn_.relay.size = std::max(drawn_.relay.size, room.of(tile_array::weights));
       ++stored;
     }
   }
   drawn_.staging.count = std::min(config_.pipeline_depth, stored);
+  drawn_.relay.count = drawn_.relay.size.value > 0 ? drawn_.staging.count : 0;
   size_spare();
   size_checkpoint_staging();
   size_undo();
@@ -111,31 +124,32 @@ void assignment::size_spare() {
       config_.nvme, [&](const nvme_folder& each) { return is_usable(each, drawn_.spare.size); }));
 }
 
-/// Tiles whose update may begin before it is known that it will stand: their weights are kept in
-/// host memory meanwhile, their state in a second extent. Only the largest extents, so that every
-/// one that is free fits the next.
+/// Tiles whose update may begin before it is known that it will stand: what rests on NVMe stays in
+/// its extent meanwhile, beside a second one; weights that do not are kept in host memory. Only the
+/// largest extents, so that every one that is free fits the next.
 void assignment::size_undo() {
   std::uint32_t tiles = 0;
-  std::uint32_t slices = 0;
+  bytes weights;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
     const tile_bytes sizes = bytes_of(where_, each, config_.several_pushes);
     const bool waits = !where_.at(each.layer).trainable() || sizes.sums.value > 0;
-    if (!on(i, place::nvme) || waits || sizes.stored() < drawn_.undo_extent) {
+    const tile_room room = room_of(where_, each, config_);
+    if (!on(i, place::nvme) || waits || room.total() < drawn_.undo_room.total()) {
       continue;
     }
-    tiles = sizes.stored() > drawn_.undo_extent ? 1 : tiles + 1;
-    slices = static_cast<std::uint32_t>(count_up(each.range.count, slice_elements));
-    drawn_.undo_extent = sizes.stored();
-    drawn_.undo.size = std::max(drawn_.undo.size, sizes.weights);
+    tiles = room == drawn_.undo_room ? tiles + 1 : 1;
+    drawn_.undo_room = room;
+    weights = std::max(weights, sizes.weights);
   }
   if (tiles == 0) {
     return;
   }
-  const std::uint64_t room = config_.undo_memory.value / drawn_.undo.size.value;
+  const std::uint64_t room = config_.undo_memory.value / weights.value;
   drawn_.undo.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(room, tiles));
-  drawn_.nvme += drawn_.undo_extent * drawn_.undo.count;
-  drawn_.slices += slices * drawn_.undo.count;
+  drawn_.undo.size = config_.weights == place::host ? weights : bytes{};
+  drawn_.nvme += drawn_.undo_room.total() * drawn_.undo.count;
+  drawn_.slices += drawn_.undo_room.slices * drawn_.undo.count;
 }
 
 void assignment::size_checkpoint_staging() {
@@ -144,10 +158,14 @@ void assignment::size_checkpoint_staging() {
   }
   drawn_.checkpoint_staging.count = checkpoint_buffers;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
-    const tile_bytes sizes = bytes_of(where_, where_.tiles()[i], false);
-    const bytes state = on(i, place::nvme) ? bytes{} : sizes.stored();
-    drawn_.checkpoint_staging.size = std::max(
-        {drawn_.checkpoint_staging.size, round_up(sizes.weights, extent_alignment), state});
+    const tile& each = where_.tiles()[i];
+    for (const tile_array array : tile_arrays) {
+      if (place_of(array, drawn_.tile_places[i], config_) != place::nvme) {
+        const bytes saved = size_of(array, where_.at(each.layer).arrays(), each.range.count);
+        drawn_.checkpoint_staging.size =
+            std::max(drawn_.checkpoint_staging.size, round_up(saved, extent_alignment));
+      }
+    }
   }
   // What is read may come from tiles of any place and length, a whole slice at a time at least.
   for (const layer_layout& each : where_.layers()) {
@@ -163,10 +181,10 @@ void assignment::size_checkpoint_staging() {
 /// Host memory that the budget leaves holds tiles that would have to be read again.
 void assignment::use_rest_as_cache() {
   plan& summary = drawn_.summary;
-  std::vector<bytes> moved;  // of each tile that a step reads and writes
+  std::vector<tile_room> moved;  // of each tile that a step reads and writes
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     if (on(i, place::nvme) && where_.at(where_.tiles()[i].layer).trainable()) {
-      moved.push_back(bytes_of(where_, where_.tiles()[i], false).stored());
+      moved.push_back(room_of(where_, where_.tiles()[i], config_));
     }
   }
   const bytes used = summary.total(place::host);
@@ -180,9 +198,10 @@ void assignment::use_rest_as_cache() {
        drawn_.staging.size * cached);
   drawn_.staging.count += drawn_.cached_tiles;
   summary.cached_tiles = drawn_.cached_tiles;
-  // A step finds the head in the cache, and leaves the tail there.
+  // A step finds the head in the cache, and leaves the tail's state there.
   for (std::size_t i = 0; i < cached; ++i) {
-    summary.nvme_step = summary.nvme_step - moved[i] - moved[moved.size() - 1 - i];
+    summary.nvme_step =
+        summary.nvme_step - moved[i].total() - moved[moved.size() - 1 - i].of(tile_array::state);
   }
 }
 
@@ -197,28 +216,24 @@ void assignment::list_device() {
        drawn_.layer_slots.total());
   line(place::device, fmt::format("layer gradients, {} slots", drawn_.gradient_slots.count),
        drawn_.gradient_slots.total());
-  const auto resident = [&](bytes tile_bytes::*array) {
-    return round_up(sum(true, array), device_alignment);
+  const auto resident = [&](const char* name, bytes size) {
+    line(place::device, name, round_up(size, device_alignment));
   };
-  line(place::device, "resident weights", resident(&tile_bytes::weights));
-  line(place::device, "resident optimizer state", resident(&tile_bytes::state));
-  line(place::device, "resident gradients", resident(&tile_bytes::gradient));
-  line(place::device, "resident gradient sums", resident(&tile_bytes::sums));
-  line(place::device, "caller", round_up(reserved_[0], device_alignment));
+  resident("resident weights", sum(place::device, tile_array::weights));
+  resident("resident optimizer state", sum(place::device, tile_array::state));
+  resident("resident gradients", sum(true, &tile_bytes::gradient));
+  resident("resident gradient sums", sum(true, &tile_bytes::sums));
+  resident("caller", reserved_[0]);
 }
 
 void assignment::list_host() {
-  bytes state;
-  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
-    if (on(i, place::host)) {
-      state += bytes_of(where_, where_.tiles()[i], false).state;
-    }
-  }
-  line(place::host, "weights", sum(false, &tile_bytes::weights));
+  line(place::host, "weights", sum(place::host, tile_array::weights));
   line(place::host, "gradients", sum(false, &tile_bytes::gradient));
   line(place::host, "gradient sums", sum(false, &tile_bytes::sums));
-  line(place::host, "optimizer state", state);
+  line(place::host, "optimizer state", sum(place::host, tile_array::state));
   line(place::host, fmt::format("staging, {} tiles", drawn_.staging.count), drawn_.staging.total());
+  line(place::host, fmt::format("weight relay, {} tiles", drawn_.relay.count),
+       drawn_.relay.total());
   line(place::host, "gradient staging", drawn_.chunk_staging.total());
   line(place::host, fmt::format("checkpoint staging, {} buffers", drawn_.checkpoint_staging.count),
        drawn_.checkpoint_staging.total());
@@ -238,14 +253,21 @@ void assignment::list_host() {
 
 void assignment::list_rest() {
   plan& summary = drawn_.summary;
-  const bytes undo = drawn_.undo_extent * drawn_.undo.count;
+  const bytes undo = drawn_.undo_room.total() * drawn_.undo.count;
   const bytes live{(drawn_.nvme - undo).value / drawn_.generations};
-  line(place::nvme, "optimizer state", live);
+  bytes weights;
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    weights += on(i, place::nvme)
+                   ? room_of(where_, where_.tiles()[i], config_).of(tile_array::weights)
+                   : bytes{};
+  }
+  line(place::nvme, "optimizer state", live - weights);
+  line(place::nvme, "weights", weights);
   line(place::nvme,
        fmt::format("the same in {} kept checkpoint{}", drawn_.generations - 1,
                    drawn_.generations == 2 ? "" : "s"),
        drawn_.nvme - undo - live);
-  line(place::nvme, fmt::format("undo, state of {} tiles", drawn_.undo.count), undo);
+  line(place::nvme, fmt::format("undo, {} tiles once more", drawn_.undo.count), undo);
   line(place::nvme, fmt::format("spare, 2 tiles in each of {} folders", drawn_.spare.count),
        drawn_.spare.total());
   summary.budgets[static_cast<std::size_t>(place::device)] = config_.device_memory;
@@ -264,7 +286,7 @@ void assignment::list_rest() {
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
     if (on(i, place::nvme) && where_.at(each.layer).trainable()) {
-      summary.nvme_step += bytes_of(where_, each, false).stored() * 2;
+      summary.nvme_step += room_of(where_, each, config_).total() * 2;
     }
   }
 }

@@ -19,6 +19,7 @@ class assignment {
 
  private:
   bool on(std::size_t index, place wanted) const { return drawn_.tile_places[index] == wanted; }
+  bytes sum(place wanted, tile_array array) const;
   bytes sum(bool on_device, bytes tile_bytes::*array) const;
   void size_slots();
   void size_store();

@@ -95,6 +95,23 @@ tile_bytes bytes_of(const layout& where, const tile& which, bool several_pushes)
           .sums = accumulates(layer, several_pushes) ? size_of(dtype::f32) * n : bytes{}};
 }
 
+place place_of(tile_array which, place state, const engine_config& config) {
+  return which == tile_array::weights && state == place::nvme ? config.weights : state;
+}
+
+tile_room room_of(const layout& where, const tile& which, const engine_config& config) {
+  const state_layout arrays = where.at(which.layer).arrays();
+  tile_room room;
+  for (const tile_array each : tile_arrays) {
+    if (place_of(each, place::nvme, config) == place::nvme) {
+      room.extents[index_of(each)] =
+          round_up(size_of(each, arrays, which.range.count), extent_alignment);
+      room.slices += static_cast<std::uint32_t>(count_up(which.range.count, slice_elements));
+    }
+  }
+  return room;
+}
+
 bool is_resident(const layout& where, const model& declared, layer_id which,
                  const std::vector<place>& tile_places) {
   const auto on_device = [&](layer_id home, element_range range) {
@@ -118,6 +135,10 @@ result<blueprint> draw(const model& declared, const layout& where, const engine_
   if (config.layer_slots == 0 || config.gradient_slots == 0 || config.pipeline_depth == 0) {
     return failure{errc::invalid_argument,
                    "--layer-slots, --gradient-slots and --pipeline-depth must be at least 1"};
+  }
+  if (config.weights != place::host && config.weights != place::nvme) {
+    return failure{errc::invalid_argument,
+                   "--weights of tiles on NVMe rest in host memory or on NVMe, nowhere else"};
   }
   const std::size_t tiles = where.tiles().size();
   const place last = !config.nvme.empty() ? place::nvme : place::host;

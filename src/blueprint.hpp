@@ -1,8 +1,8 @@
 // From layout, budgets and options to places and sizes: pure, and followed to the byte by seal().
 //
 // Tiles fill the device first, then the host, then NVMe, in the order of the flat index. A tile's
-// weights and gradient rest with its state on the device, else in host memory: only residual,
-// momentum and variance go to NVMe.
+// weights and gradient rest with its state on the device, else in host memory: residual, momentum
+// and variance go to NVMe, and the weights too where the options say so.
 #pragma once
 
 #include <ballast/config.hpp>
@@ -11,6 +11,7 @@
 #include <functional>
 
 #include "layout.hpp"
+#include "tile_array.hpp"
 
 namespace ballast {
 
@@ -35,11 +36,22 @@ struct slot_pool {
   bytes total() const { return size * count; }
 };
 
+/// What one generation of a tile takes on NVMe: an extent for each array that rests there.
+struct tile_room {
+  std::array<bytes, tile_array_count> extents{};  ///< by array; 0: rests elsewhere
+  std::uint32_t slices = 0;                       ///< digests of all of them
+
+  bytes of(tile_array which) const { return extents[index_of(which)]; }
+  bytes total() const { return extents[0] + extents[1]; }
+  friend bool operator==(const tile_room&, const tile_room&) = default;
+};
+
 struct blueprint {
   std::vector<place> tile_places;  ///< by tile: where its optimizer state rests
   slot_pool layer_slots;           ///< device: weights of layers under way
   slot_pool gradient_slots;        ///< device: fp32 gradients of layers under way
   slot_pool staging;               ///< host: tiles between NVMe and the optimizer, and cached ones
+  slot_pool relay;                 ///< host: weights of tiles between NVMe and the device
   std::uint32_t cached_tiles = 0;  ///< of them
   slot_pool checkpoint_staging;    ///< host: arrays on their way to or from a checkpoint
   bytes checkpoint_reading;        ///< host: the state of a tile, read from a checkpoint
@@ -48,7 +60,7 @@ struct blueprint {
   std::uint32_t generations = 1;   ///< extents a tile on NVMe takes: 1 live and each kept one
   bytes nvme;                      ///< of all extents: generations and what may be undone
   slot_pool spare;                 ///< nvme: in each of several folders, beyond its share
-  bytes undo_extent;               ///< of a state that may be undone; all are of this size
+  tile_room undo_room;             ///< nvme: of an update that may be undone; all are alike
   std::uint32_t slices = 0;        ///< digests of the store
   plan summary;
 };
@@ -59,12 +71,15 @@ struct tile_bytes {
   bytes state;
   bytes gradient;
   bytes sums;  ///< fp32 gradient sums, where the layer may be pushed more than once
-
-  /// Of the state's extent, where it rests on NVMe: what a read or a write of it moves.
-  bytes stored() const { return round_up(state, extent_alignment); }
 };
 
 tile_bytes bytes_of(const layout& where, const tile& which, bool several_pushes);
+
+/// Where an array rests of a tile whose state rests at `state`.
+place place_of(tile_array which, place state, const engine_config& config);
+
+/// Of a tile on NVMe; an extent is what a read or a write of its array moves.
+tile_room room_of(const layout& where, const tile& which, const engine_config& config);
 
 /// True when every tile under the layer's own and tied parameters rests on the device.
 bool is_resident(const layout& where, const model& declared, layer_id which,

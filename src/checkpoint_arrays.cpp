@@ -8,8 +8,6 @@
 namespace ballast {
 namespace {
 
-std::size_t index_of(tile_array which) { return static_cast<std::size_t>(which); }
-
 const manifest::array& of(const manifest::run& run, tile_array which) {
   return which == tile_array::weights ? run.weights : run.state;
 }
@@ -43,18 +41,14 @@ std::vector<piece> pieces_within(tile_array which, const state_layout& arrays, e
 
 }  // namespace
 
-bytes size_of(tile_array which, const state_layout& arrays, elements count) {
-  return which == tile_array::weights ? size_of(arrays.weights) * count.value : arrays.state(count);
-}
-
 slice_pieces pieces_of(tile_array which, const state_layout& arrays, std::span<std::byte> memory,
                        elements whole, element_range part) {
+  state_view view;
+  view.weights = memory.data();
   if (which == tile_array::state) {
-    return pieces_of(arrays, sub_view(arrays, arrays.weights, view_of(arrays, memory, whole),
-                                      part.begin, part.count));
+    view = view_of(arrays, memory, whole);
   }
-  const bytes width = size_of(arrays.weights);
-  return {memory.subspan((width * part.begin.value).value, (width * part.count.value).value)};
+  return pieces_of(which, arrays, sub_view(arrays, arrays.weights, view, part.begin, part.count));
 }
 
 void copy_common(tile_array which, const state_layout& arrays, std::span<std::byte> from,
@@ -90,8 +84,7 @@ result<extent> array_saver::save(tile_id which, tile_array array) {
     }
   }
   const auto buffer = homes_.checkpoint_staging(slot).first(where->size.value);
-  const auto from = array == tile_array::weights ? home.weights : home.state;
-  if (auto filled = fill(buffer, home, from.first(size.value)); !filled) {
+  if (auto filled = fill(buffer, home, home.memory(array).first(size.value)); !filled) {
     return filled.error();
   }
   for (std::uint32_t i = 0; i < slices; ++i) {
@@ -151,7 +144,7 @@ result<std::unique_ptr<run_reader>> run_reader::open(const manifest& read, const
   made->loaded_[index_of(tile_array::weights)].memory = homes.read_weights();
   made->loaded_[index_of(tile_array::state)].memory = homes.read_state();
   for (const manifest::run& each : read.runs) {
-    for (const tile_array array : {tile_array::weights, tile_array::state}) {
+    for (const tile_array array : tile_arrays) {
       if (auto adopted = made->adopt(each, array); !adopted) {
         return adopted.error();
       }
@@ -242,16 +235,18 @@ status array_restorer::restore(tile_id which) {
          manifest_.runs[first_run_].range.end() <= of.range.begin) {
     ++first_run_;  // the manifest covers every layer: there is one that meets the tile
   }
-  if (auto done = restore(which, tile_array::weights); !done) {
-    return done;
+  for (const tile_array each : tile_arrays) {
+    if (auto done = restore(which, each); !done) {
+      return done;
+    }
   }
-  return restore(which, tile_array::state);
+  return {};
 }
 
 status array_restorer::restore(tile_id which, tile_array array) {
   const tile_home& home = homes_.at(which);
-  const auto target = array == tile_array::weights ? home.weights : home.state;
-  if (home.where == place::nvme && array == tile_array::state) {
+  const auto target = home.memory(array);
+  if (home.on_nvme(array)) {
     const std::size_t slot = next_slot_++ % written_.size();
     const auto memory = homes_.staging(static_cast<std::uint32_t>(slot));
     if (auto settled = settle(slot); !settled) {
@@ -300,7 +295,7 @@ status array_restorer::write(tile_id which, tile_array array, std::span<std::byt
                              std::size_t slot) {
   const tile& of = where_.at(which);
   const state_layout arrays = where_.at(of.layer).arrays();
-  stored_tiles& stored = homes_.stored();
+  stored_tiles& stored = homes_.stored(array);
   if (auto renewed = stored.renew(which); !renewed) {
     return renewed;
   }
@@ -317,7 +312,7 @@ status array_restorer::write(tile_id which, tile_array array, std::span<std::byt
   written_[slot] = {homes_.on_disk()->write().submit({.address = where.address,
                                                       .memory = memory.first(where.size.value),
                                                       .urgency = priority::write_back}),
-                    which};
+                    which, array};
   return {};
 }
 
@@ -328,7 +323,7 @@ status array_restorer::settle(std::size_t slot) {
   const written over = std::exchange(written_[slot], {});
   const status outcome = over.write.wait();
   if (outcome) {
-    homes_.stored().written(over.tile);
+    homes_.stored(over.array).written(over.tile);
   }
   return outcome;
 }

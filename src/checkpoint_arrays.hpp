@@ -1,5 +1,5 @@
 // The two arrays of a tile as a checkpoint holds them, weights and state, on their way: out of
-// memory into a store, and out of a checkpoint's stores back into memory.
+// memory into a store, and out of a checkpoint's stores back to where they rest.
 //
 // Both work in the caller's thread while nothing else touches the tiles; transfers overlap with
 // copying. Every slice is stamped before it is written and checked after it was read.
@@ -12,11 +12,6 @@
 #include "tile_homes.hpp"
 
 namespace ballast {
-
-enum class tile_array : std::uint8_t { weights, state };
-
-/// Bytes of `count` elements' array.
-bytes size_of(tile_array which, const state_layout& arrays, elements count);
 
 /// What the digest of elements [first, first + count) covers of an array of `whole` elements.
 slice_pieces pieces_of(tile_array which, const state_layout& arrays, std::span<std::byte> memory,
@@ -109,6 +104,7 @@ class array_restorer {
   struct written {
     ticket write;
     tile_id tile;
+    tile_array array{};
   };
 
   status restore(tile_id which, tile_array array);

@@ -142,12 +142,16 @@ status checkpoints::look_around() {
 checkpoints::file_size checkpoints::next_file() const {
   file_size of;
   for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
-    const tile_bytes sizes = bytes_of(where_, where_.tiles()[i], false);
-    const bool in_memory = homes_.at({i}).where != place::nvme;
-    of.size += round_up(sizes.weights, extent_alignment) + (in_memory ? sizes.stored() : bytes{});
-    of.slices += (in_memory ? 2 : 1) * static_cast<std::uint32_t>(
-                                           count_up(where_.tiles()[i].range.count, slice_elements));
+    const tile& each = where_.tiles()[i];
+    for (const tile_array array : tile_arrays) {
+      if (!homes_.at({i}).on_nvme(array)) {
+        of.size += round_up(size_of(array, where_.at(each.layer).arrays(), each.range.count),
+                            extent_alignment);
+        of.slices += static_cast<std::uint32_t>(count_up(each.range.count, slice_elements));
+      }
+    }
   }
+  of.size = std::max(of.size, extent_alignment);  // a file also where nothing lies in memory
   return of;
 }
 
@@ -222,8 +226,10 @@ result<bytes> checkpoints::save(const position& at, std::string_view blob) {
     }
     return committed.error();
   }
-  if (homes_.on_disk() != nullptr) {
-    homes_.stored().keep(number);
+  for (const tile_array each : tile_arrays) {
+    if (homes_.on_disk() != nullptr) {
+      homes_.stored(each).keep(number);
+    }
   }
   kept_.push_back({number, std::move(made)});
   while (kept_.size() > config_.kept_checkpoints) {
@@ -245,21 +251,17 @@ status checkpoints::fill(manifest& made, store& into) {
   status outcome;
   for (std::uint32_t i = 0; i < where_.tiles().size() && outcome; ++i) {
     const tile& each = where_.tiles()[i];
-    const auto weights = saver.save({i}, tile_array::weights);
-    if (!weights) {
-      outcome = weights.error();
-      break;
-    }
-    manifest::run run{each.layer.value, each.range, listed(into, 0, *weights), {}};
-    if (homes_.at({i}).where == place::nvme) {
-      run.state = listed(*disk, 1, homes_.stored().latest({i}));
-    } else {
-      const auto state = saver.save({i}, tile_array::state);
-      if (!state) {
-        outcome = state.error();
+    manifest::run run{each.layer.value, each.range, {}, {}};
+    for (const tile_array array : tile_arrays) {
+      manifest::array& list = array == tile_array::weights ? run.weights : run.state;
+      if (homes_.at({i}).on_nvme(array)) {
+        list = listed(*disk, 1, homes_.stored(array).latest({i}));
+      } else if (const auto saved = saver.save({i}, array)) {
+        list = listed(into, 0, *saved);
+      } else {
+        outcome = saved.error();
         break;
       }
-      run.state = listed(into, 0, *state);
     }
     made.runs.push_back(std::move(run));
   }
@@ -283,8 +285,10 @@ status checkpoints::forget_oldest() {
   }
   const kept oldest = std::move(kept_.front());
   kept_.erase(kept_.begin());
-  if (homes_.on_disk() != nullptr) {
-    homes_.stored().drop(oldest.number);
+  for (const tile_array each : tile_arrays) {
+    if (homes_.on_disk() != nullptr) {
+      homes_.stored(each).drop(oldest.number);
+    }
   }
   (void)folder_->remove(name_of(state_prefix, oldest.number));  // what stays the next start removes
   for (const store_record& each : oldest.what.stores) {

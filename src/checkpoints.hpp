@@ -2,9 +2,9 @@
 // newest back.
 //
 //   DIR/manifest-000000000007   what there is, committed last (manifest.hpp)
-//   DIR/state-000000000007      weights of every tile, and the state of those in memory
+//   DIR/state-000000000007      weights and state of every tile, as far as they lie in memory
 //                               (its manifest names it without DIR, which may be moved)
-//   PATH/ballast-<run>/segment-*  the state of tiles on NVMe, where it lies anyway: not copied, but
+//   PATH/ballast-<run>/segment-*  what tiles have on NVMe, where it lies anyway: not copied, but
 //                                 not overwritten either until the checkpoint is given up
 //
 // A save writes and syncs what lies in memory, syncs the segments, commits the manifest, and only

@@ -40,6 +40,7 @@ class rehearsed_pass {
         config_(config),
         rates_(rates),
         slots_(drawn.layer_slots.count),
+        read_(drawn.layer_slots.count),
         arrives_(drawn.layer_slots.count),
         links_(rates.device_is_host),
         at_home_(drawn.gradient_slots.count) {}
@@ -86,8 +87,13 @@ class rehearsed_pass {
   }
 
   void bring(layer_id layer, std::uint32_t slot) {
+    const bytes read = read_of(declared_, where_, drawn_, config_, layer);
+    if (read.value > 0) {
+      disk_free_ = std::max(disk_free_, now_) + seconds_of(read, rates_.disk.read);
+    }
+    read_[slot] = read.value > 0 ? disk_free_ : now_;
     const bytes moved = upload_of(declared_, where_, drawn_, layer);
-    arrives_[slot] = links_.submit(hop::upload, now_, seconds_of(moved, rates_.upload));
+    arrives_[slot] = links_.submit(hop::upload, read_[slot], seconds_of(moved, rates_.upload));
   }
 
   void fetch(layer_id layer) {
@@ -103,6 +109,7 @@ class rehearsed_pass {
                slots_.prefetch(order_, [this](layer_id each) { return movable(each); })) {
       bring(next->first, next->second);
     }
+    wait_until(read_[granted->slot], phase_.read);
     wait_until(arrives_[granted->slot], phase_.upload);
     slots_.give_back(granted->slot);
   }
@@ -123,7 +130,9 @@ class rehearsed_pass {
   const machine_rates& rates_;
   access_order order_;
   slot_policy slots_;
+  std::vector<double> read_;     ///< by layer slot: when its weights have left NVMe
   std::vector<double> arrives_;  ///< by layer slot: when its weights are there
+  double disk_free_ = 0;         ///< when what was asked for has been read
   link_queues links_;
   std::vector<double> at_home_;  ///< by gradient slot: when it may be filled again
   std::size_t pushes_ = 0;

@@ -13,6 +13,7 @@ namespace ballast {
 struct compute_phase {
   double compute = 0;    ///< the caller's, and what links beside it take of its processors
   double gradients = 0;  ///< passes over what was pushed
+  double read = 0;       ///< of weights on NVMe, waited for
   double upload = 0;     ///< waited for
   double download = 0;   ///< waited for
 };

@@ -22,7 +22,7 @@ attribution charged(const compute_phase& first, const update_phase& last) {
   time[activity::optimizer] = duration_of(first.gradients + arithmetic);
   time[activity::upload] = duration_of(first.upload);
   time[activity::download] = duration_of(first.download);
-  time[activity::read] = duration_of(rest - last.writing);
+  time[activity::read] = duration_of(first.read + rest - last.writing);
   time[activity::write] = duration_of(last.writing);
   return time;
 }
@@ -34,7 +34,7 @@ void find_bound(const compute_phase& first, const update_phase& last, forecast& 
   taken[static_cast<std::size_t>(resource::link)] = first.upload + first.download;
   taken[static_cast<std::size_t>(resource::processors)] =
       first.gradients + (disk_binds ? 0 : last.total);
-  taken[static_cast<std::size_t>(resource::disk)] = disk_binds ? last.total : 0;
+  taken[static_cast<std::size_t>(resource::disk)] = first.read + (disk_binds ? last.total : 0);
   const auto most = std::ranges::max_element(taken);
   made.binds = static_cast<resource>(most - taken.begin());
   made.bound = *most;
@@ -60,7 +60,9 @@ result<forecast> engine::dry_run(const engine_config& config, std::span<const ti
                                           steady_cache(*drawn, tiles)),
                 .time = {}};
   const compute_phase first = run_compute(model_, *where, *drawn, config, visits, rates);
-  const update_phase last = run_update(*where, *drawn, made.moved, rates);
+  const traffic updated =
+      ballast::predict(model_, *where, *drawn, config, {}, tiles, steady_cache(*drawn, tiles));
+  const update_phase last = run_update(*where, *drawn, config, updated, rates);
   made.time = charged(first, last);
   find_bound(first, last, made);
   made.layers_ahead = drawn->layer_slots.count > 0 ? drawn->layer_slots.count - 1 : 0;

@@ -5,10 +5,11 @@
 namespace ballast {
 
 layer_slots::layer_slots(const model& declared, const layout& where, const blueprint& drawn,
-                         tile_homes& homes)
+                         tile_homes& homes, weight_relay& relay)
     : declared_(declared),
       where_(where),
       homes_(homes),
+      relay_(relay),
       policy_(drawn.layer_slots.count),
       slots_(drawn.layer_slots.count),
       pieces_(where.layers().size()),
@@ -30,14 +31,34 @@ layer_slots::~layer_slots() {
 status layer_slots::settle() {
   status outcome;
   for (slot& each : slots_) {
-    for (const ticket& upload : each.uploads) {
-      if (auto arrived = upload.wait(); !arrived && outcome) {
-        outcome = arrived;
+    for (std::vector<ticket>* under_way : {&each.uploads, &each.relayed}) {
+      for (const ticket& hop : *under_way) {
+        if (auto arrived = hop.wait(); !arrived && outcome) {
+          outcome = arrived;
+        }
       }
+      under_way->clear();
     }
-    each.uploads.clear();
   }
   return outcome;
+}
+
+/// What the relay brings is waited for by the caller's thread: its upload may not have begun, and a
+/// stream can only be ordered after what has.
+status layer_slots::order_after_arrival(slot& which, stream_ref stream) {
+  for (const ticket& each : which.relayed) {
+    if (auto arrived = each.wait(); !arrived) {
+      return arrived;
+    }
+  }
+  for (const std::vector<ticket>* under_way : {&which.relayed, &which.uploads}) {
+    for (const ticket& each : *under_way) {
+      if (auto ordered = homes_.on_device().order_after(stream, each); !ordered) {
+        return ordered;
+      }
+    }
+  }
+  return {};
 }
 
 void layer_slots::find_pieces(layer_id layer) {
@@ -63,19 +84,28 @@ void layer_slots::add_pieces(std::vector<piece>& pieces, layer_id home, element_
       continue;
     }
     const tile_home& at = homes_.at({i});
-    const auto memory = at.weights.subspan((common.begin - tile_range.begin).value * width,
-                                           common.count.value * width);
-    const bool on_device = at.where == place::device;
-    const bytes begin = offset + bytes{(common.begin - range.begin).value * width};
+    piece next{.offset = offset + bytes{(common.begin - range.begin).value * width},
+               .size = bytes{common.count.value * width},
+               .where = at.where == place::device ? place::device : place::host,
+               .home = {},
+               .tile = {i},
+               .first = bytes{(common.begin - tile_range.begin).value * width}};
+    if (at.on_nvme(tile_array::weights)) {
+      next.where = place::nvme;
+      pieces.push_back(next);
+      continue;
+    }
+    next.home = at.weights.subspan(next.first.value, next.size.value);
     if (!pieces.empty()) {
       piece& last = pieces.back();
-      if (last.on_device == on_device && last.offset + bytes{last.home.size()} == begin &&
-          last.home.data() + last.home.size() == memory.data()) {
-        last.home = {last.home.data(), last.home.size() + memory.size()};
+      if (last.where == next.where && last.offset + last.size == next.offset &&
+          last.home.data() + last.home.size() == next.home.data()) {
+        last.size += next.size;
+        last.home = {last.home.data(), last.size.value};
         continue;
       }
     }
-    pieces.push_back({begin, memory, on_device});
+    pieces.push_back(next);
   }
 }
 
@@ -137,22 +167,19 @@ result<weights_lease> layer_slots::fetch(layer_id layer, stream_ref stream) {
   if (auto started = prefetch(stream); !started) {
     return started.error();
   }
-  for (const ticket& upload : slots_[granted->slot].uploads) {
-    if (auto arrived = homes_.on_device().order_after(stream, upload); !arrived) {
-      return arrived.error();
-    }
+  if (auto arrived = order_after_arrival(slots_[granted->slot], stream); !arrived) {
+    return arrived.error();
   }
   return weights_lease(std::move(lease), layer, type, slots_[granted->slot].parameters);
 }
 
 status layer_slots::fill(std::uint32_t index, layer_id layer, priority urgency, stream_ref stream) {
   slot& target = slots_[index];
-  for (const ticket& upload : target.uploads) {
-    if (auto arrived = homes_.on_device().order_after(stream, upload); !arrived) {
-      return arrived;
-    }
+  if (auto arrived = order_after_arrival(target, stream); !arrived) {
+    return arrived;
   }
   target.uploads.clear();
+  target.relayed.clear();
   const std::span<std::byte> memory = homes_.layer_slot(index);
   const layer_layout& placed = where_.at(layer);
   const std::uint64_t width = size_of(placed.arrays().weights).value;
@@ -165,18 +192,25 @@ status layer_slots::fill(std::uint32_t index, layer_id layer, priority urgency, 
     return ordered;
   }
   for (const piece& each : pieces_[layer.value]) {
-    const auto to = memory.subspan(each.offset.value, each.home.size());
-    if (each.on_device) {
-      if (auto copied = homes_.on_device().copy(to, each.home, stream); !copied) {
-        return copied;
-      }
-    } else {
-      target.uploads.push_back(homes_.upload().submit({.address = address_of(to),
-                                                       .memory = each.home,
-                                                       .urgency = urgency,
-                                                       .whose = subject::of(layer)}));
+    const auto to = memory.subspan(each.offset.value, each.size.value);
+    if (auto begun = bring(each, to, target, subject::of(layer), urgency, stream); !begun) {
+      return begun;
     }
   }
+  return {};
+}
+
+status layer_slots::bring(const piece& which, std::span<std::byte> to, slot& target, subject whose,
+                          priority urgency, stream_ref stream) {
+  if (which.where == place::device) {
+    return homes_.on_device().copy(to, which.home, stream);
+  }
+  if (which.where == place::nvme) {
+    target.relayed.push_back(relay_.fetch(which.tile, which.first, to, urgency));
+    return {};
+  }
+  target.uploads.push_back(homes_.upload().submit(
+      {.address = address_of(to), .memory = which.home, .urgency = urgency, .whose = whose}));
   return {};
 }
 

@@ -1,9 +1,13 @@
-// What one visit of a layer moves between host memory and the device.
+// What one visit of a layer moves between NVMe, host memory and the device.
 #pragma once
 
 #include "blueprint.hpp"
 
 namespace ballast {
+
+/// Weights that a fetch reads from NVMe, tied ones too: whole extents.
+bytes read_of(const model& declared, const layout& where, const blueprint& drawn,
+              const engine_config& config, layer_id which);
 
 /// Weights that a fetch brings to the device, tied ones too.
 bytes upload_of(const model& declared, const layout& where, const blueprint& drawn, layer_id which);

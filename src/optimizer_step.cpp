@@ -17,16 +17,18 @@ bool same(const optimizer_step::settings& a, const optimizer_step::settings& b) 
 }  // namespace
 
 optimizer_step::optimizer_step(const model& declared, const layout& where, const blueprint& drawn,
-                               tile_homes& homes, const tile_work& work, tile_pipeline& pipeline,
+                               const engine_config& config, tile_homes& homes,
+                               const tile_work& work, tile_pipeline& pipeline,
                                const workers& threads, const clock& time)
     : declared_(declared),
       where_(where),
       drawn_(drawn),
+      config_(config),
       homes_(homes),
       work_(work),
       pipeline_(pipeline),
       time_(time),
-      todo_([this](tile_id which, std::span<std::byte> state) { return update(which, state); }),
+      todo_([this](tile_id which, const carried& memory) { return update(which, memory); }),
       recipes_(declared.groups().size()),
       eligible_(where.tiles().size()),
       undo_(homes, where.tiles().size()) {
@@ -73,12 +75,12 @@ void optimizer_step::set_scalars(const settings& with, double scale) {
 }
 
 /// On any worker.
-status optimizer_step::update(tile_id which, std::span<std::byte> state) {
+status optimizer_step::update(tile_id which, const carried& memory) {
   const active_span busy(homes_.log(), activity::optimizer, "update", subject::of(which));
   if (undo_.has(which)) {
     undo_.keep(which);
   }
-  return work_.for_slices(which, state, where_.at(which).range, tile_work::access::change,
+  return work_.for_slices(which, memory, where_.at(which).range, tile_work::access::change,
                           [this](const tile_work::slice& each) -> status {
                             const time_point begin = time_.now();
                             std::uint32_t found = found_nothing;
@@ -102,7 +104,7 @@ void optimizer_step::mark_eligible() {
     }
     const bool stays = kept > 0;
     kept -= stays ? 1 : 0;
-    const bool fits = bytes_of(where_, where_.at(*each), false).stored() == drawn_.undo_extent;
+    const bool fits = room_of(where_, where_.at(*each), config_) == drawn_.undo_room;
     eligible_[each->value] = fits && !stays && !pipeline_.cached(*each);
   }
 }
@@ -121,9 +123,8 @@ void optimizer_step::offer(layer_id layer) {
   std::vector<tile_id> begin;
   for (std::uint32_t i = placed.first_tile; i < placed.first_tile + placed.tiles; ++i) {
     // Where a lost folder has left no room for a second extent, the tile waits.
-    if (eligible_[i] != 0 && undo_.free() > 0 && homes_.stored().keep_before({i})) {
+    if (eligible_[i] != 0 && undo_.give({i})) {
       eligible_[i] = 0;
-      undo_.give({i});
       begin.push_back({i});
     }
   }
@@ -151,23 +152,8 @@ status optimizer_step::withdraw() {
   expected_.reset();
   rolled_back_ = true;
   const status drained = pipeline_.drain();
-  undo();
+  undo_.roll_back();
   return drained;
-}
-
-void optimizer_step::undo() {
-  for (const tile_id each : undo_.tiles()) {
-    undo_.restore(each);
-    homes_.stored().roll_back(each);
-  }
-  undo_.clear();
-}
-
-void optimizer_step::retire() {
-  for (const tile_id each : undo_.tiles()) {
-    homes_.stored().retire(each);
-  }
-  undo_.clear();
 }
 
 status optimizer_step::finish(const settings& actual, double clip_coefficient) {
@@ -186,9 +172,9 @@ status optimizer_step::finish(const settings& actual, double clip_coefficient) {
     moved = pipeline_.finish(rest);
     open_ = false;
     if (moved) {
-      retire();
+      undo_.retire();
     } else {
-      undo();
+      undo_.roll_back();
     }
   } else {
     set_scalars(actual, clip_coefficient / actual.options.loss_scale);

@@ -3,8 +3,8 @@
 // Begun early where that can be undone (DESIGN: speculation): once the caller has said what the
 // coming step's options are, a tile on NVMe may be updated while backward still runs, as soon as
 // its gradient is at home and its weights are not used any more, on the assumption that the norm
-// needs no clipping and every gradient is finite. Its old state stays in its old extent, its old
-// weights in an undo slot. finish() retires what was begun, or rolls it back and updates everything
+// needs no clipping and every gradient is finite. What it was before stays (undo_slots). finish()
+// retires what was begun, or rolls it back and updates everything
 // with what the norm asks for: the bits are those of a step that waited.
 //
 // Which tiles are kept in the cache, and what moves, does not depend on how early they were
@@ -23,8 +23,8 @@ namespace ballast {
 class optimizer_step {
  public:
   optimizer_step(const model& declared, const layout& where, const blueprint& drawn,
-                 tile_homes& homes, const tile_work& work, tile_pipeline& pipeline,
-                 const workers& threads, const clock& time);
+                 const engine_config& config, tile_homes& homes, const tile_work& work,
+                 tile_pipeline& pipeline, const workers& threads, const clock& time);
 
   /// Waits for what is under way.
   ~optimizer_step();
@@ -73,13 +73,12 @@ class optimizer_step {
   void order_by_owner(const workers& threads);
   void mark_eligible();
   void set_scalars(const settings& with, double scale);
-  status update(tile_id which, std::span<std::byte> state);
-  void undo();
-  void retire();
+  status update(tile_id which, const carried& memory);
 
   const model& declared_;
   const layout& where_;
   const blueprint& drawn_;
+  const engine_config& config_;
   tile_homes& homes_;
   const tile_work& work_;
   tile_pipeline& pipeline_;

@@ -72,6 +72,7 @@ class sealed_engine {
   std::unique_ptr<communicator> communicator_;
   std::unique_ptr<update_backend> host_updates_;
   std::unique_ptr<tile_homes> homes_;
+  std::unique_ptr<weight_relay> weight_relay_;
   std::unique_ptr<layer_slots> layer_slots_;
   std::unique_ptr<gradient_slots> gradient_slots_;
   std::unique_ptr<tile_work> work_;

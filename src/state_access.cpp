@@ -55,8 +55,8 @@ failure overflow(const std::string& name) {
 status state_access::initialise(std::span<const tile_id> order) {
   return pipeline_.run(
       order, tile_pipeline::movement::write_only,
-      [&](tile_id which, std::span<std::byte> state) {
-        return work_.for_slices(which, state, where_.at(which).range, tile_work::access::fill,
+      [&](tile_id which, const carried& memory) {
+        return work_.for_slices(which, memory, where_.at(which).range, tile_work::access::fill,
                                 [&](const auto& each) { return fill(each); });
       },
       tile_pipeline::after::keep_last);
@@ -130,11 +130,10 @@ status state_access::read(parameter_id which, state_part part, elements first,
                       values.subspan((common.begin - found->range.begin).value).begin());
     return {};
   };
-  return pipeline_.run(found->tiles, tile_pipeline::movement::read_only,
-                       [&](tile_id tile, std::span<std::byte> state) {
-                         return work_.for_slices(tile, state, found->range, tile_work::access::look,
-                                                 copy_out);
-                       });
+  return pipeline_.run(
+      found->tiles, tile_pipeline::movement::read_only, [&](tile_id tile, const carried& memory) {
+        return work_.for_slices(tile, memory, found->range, tile_work::access::look, copy_out);
+      });
 }
 
 status state_access::write(parameter_id which, state_part part, elements first,
@@ -180,8 +179,8 @@ status state_access::write(parameter_id which, state_part part, elements first,
                                                    : status();
   };
   return pipeline_.run(found->tiles, tile_pipeline::movement::read_and_write,
-                       [&](tile_id tile, std::span<std::byte> state) {
-                         return work_.for_slices(tile, state, found->range,
+                       [&](tile_id tile, const carried& memory) {
+                         return work_.for_slices(tile, memory, found->range,
                                                  tile_work::access::change, copy_in);
                        });
 }

@@ -42,10 +42,13 @@ state_view sub_view(const state_layout& arrays, dtype gradient, const state_view
           .first = whole.first + first};
 }
 
-slice_pieces pieces_of(const state_layout& arrays, const state_view& view) {
+slice_pieces pieces_of(tile_array which, const state_layout& arrays, const state_view& view) {
   const auto piece = [&](const std::byte* array, const array_width& width) {
     return std::span<const std::byte>{array, array == nullptr ? 0 : width.of(view.count).value};
   };
+  if (which == tile_array::weights) {
+    return {piece(view.weights, {size_of(arrays.weights), {0}})};
+  }
   return {piece(view.residual, arrays.residual), piece(view.momentum, arrays.momentum),
           piece(view.variance, arrays.variance), piece(view.momentum_scale, arrays.momentum_scale),
           piece(view.variance_scale, arrays.variance_scale)};

@@ -5,6 +5,8 @@
 #include <ballast/store.hpp>
 #include <ballast/update.hpp>
 
+#include "tile_array.hpp"
+
 namespace ballast {
 
 /// The whole of `count` elements whose residual, moments and scales lie in `state`; weights,
@@ -15,7 +17,7 @@ state_view view_of(const state_layout& arrays, std::span<std::byte> state, eleme
 state_view sub_view(const state_layout& arrays, dtype gradient, const state_view& whole,
                     elements first, elements count);
 
-/// What a digest of these elements covers: everything but weights and gradient.
-slice_pieces pieces_of(const state_layout& arrays, const state_view& view);
+/// What a digest of these elements' weights, or of all the rest of their state, covers.
+slice_pieces pieces_of(tile_array which, const state_layout& arrays, const state_view& view);
 
 }  // namespace ballast

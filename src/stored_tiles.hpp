@@ -1,5 +1,5 @@
-// Which extent holds each tile that rests on NVMe: the current generation, the one under way, and
-// those that checkpoints keep.
+// Which extent holds each tile's array that rests on NVMe, its state or its weights: the current
+// generation, the one under way, and those that checkpoints keep. One object an array.
 //
 //   renew(t)   an update begins: where its bytes will go. In place, or, while a checkpoint keeps
 //              the current extent, into another one
@@ -10,9 +10,9 @@
 //   keep(c)    every current extent belongs to checkpoint c as well
 //   drop(c)    checkpoint c is given up: what only it referred to is free
 //
-// So a tile takes 1 + K extents, K checkpoints being kept, and one more while it can be undone. Owned
-// by tile_homes. Calls for different tiles may come from different threads; keep() and drop() while
-// nothing else runs.
+// So a tile takes 1 + K extents, K checkpoints being kept, and one more while it can be undone.
+// Owned by tile_homes. Calls for different tiles may come from different threads; keep() and drop()
+// while nothing else runs.
 #pragma once
 
 #include <ballast/store.hpp>

@@ -17,7 +17,16 @@ std::span<std::byte> take(std::span<std::byte>& left, bytes size) {
 
 /// How much of an array of `size` has been taken from its front.
 double share_before(std::span<const std::byte> left, bytes size) {
-  return 1 - static_cast<double>(left.size()) / static_cast<double>(size.value);
+  return size.value == 0 ? 0
+                         : 1 - static_cast<double>(left.size()) / static_cast<double>(size.value);
+}
+
+/// Takes a pool's slots.
+void take_slots(std::span<std::byte>& left, const slot_pool& pool,
+                std::vector<std::span<std::byte>>& slots) {
+  for (std::uint32_t i = 0; i < pool.count; ++i) {
+    slots.push_back(take(left, pool.size));
+  }
 }
 
 /// The arrays of all tiles of one kind of place, each array in one piece.
@@ -26,16 +35,19 @@ struct arrays {
 };
 
 tile_bytes sum_of(const layout& where, const blueprint& drawn, bool on_device,
-                  bool several_pushes) {
+                  const engine_config& config) {
   tile_bytes sum{};
   for (std::size_t i = 0; i < where.tiles().size(); ++i) {
     const place at = drawn.tile_places[i];
     if ((at == place::device) == on_device) {
-      const tile_bytes each = bytes_of(where, where.tiles()[i], several_pushes);
-      sum.weights += each.weights;
+      const tile_bytes each = bytes_of(where, where.tiles()[i], config.several_pushes);
+      const auto in_memory = [&](tile_array which, bytes size) {
+        return place_of(which, at, config) == place::nvme ? bytes{} : size;
+      };
+      sum.weights += in_memory(tile_array::weights, each.weights);
       sum.gradient += each.gradient;
       sum.sums += each.sums;
-      sum.state += at == place::nvme ? bytes{} : each.state;
+      sum.state += in_memory(tile_array::state, each.state);
     }
   }
   return sum;
@@ -74,9 +86,10 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   device_ = *std::move(opened);
   upload_.emplace(device_->upload(), activity::upload, log_);
   download_.emplace(device_->download(), activity::download, log_);
-  const tile_bytes in_host = sum_of(where, drawn, false, config.several_pushes);
+  const tile_bytes in_host = sum_of(where, drawn, false, config);
   // In the order in which they are taken.
   const std::array arrays = {drawn.staging.total(),
+                             drawn.relay.total(),
                              drawn.checkpoint_staging.total(),
                              drawn.checkpoint_reading,
                              drawn.chunk_staging.total(),
@@ -92,10 +105,9 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   }
   region_ = *std::move(allocated);
   host_left_ = region_->span();
-  const std::span<std::byte> staging = take(host_left_, drawn.staging.total());
-  for (std::uint32_t i = 0; i < drawn.staging.count; ++i) {
-    staging_.push_back(staging.subspan(drawn.staging.size.value * i, drawn.staging.size.value));
-  }
+  const auto direct = host_left_.first((drawn.staging.total() + drawn.relay.total()).value);
+  take_slots(host_left_, drawn.staging, staging_);
+  take_slots(host_left_, drawn.relay, relay_);
   if (drawn.nvme.value == 0 && !config.nvme.empty()) {
     // A folder that was named and cannot be used is refused, although nothing rests there today.
     if (auto probed =
@@ -106,15 +118,16 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   }
   if (drawn.nvme.value > 0) {
     auto stored = parts.make_store(
-        config, {.extents = drawn.nvme, .spare = drawn.spare.size, .slices = drawn.slices},
-        staging);
+        config, {.extents = drawn.nvme, .spare = drawn.spare.size, .slices = drawn.slices}, direct);
     if (!stored) {
       return stored.error();
     }
     store_ = *std::move(stored);
     read_.emplace(store_->read(), activity::read, log_);
     write_.emplace(store_->write(), activity::write, log_);
-    stored_ = std::make_unique<stored_tiles>(*store_, where.tiles().size());
+    for (auto& each : stored_) {
+      each = std::make_unique<stored_tiles>(*store_, where.tiles().size());
+    }
   }
   return {};
 }
@@ -136,23 +149,17 @@ status tile_homes::place_slots(const blueprint& drawn) {
   if (auto placed = on_device(drawn.gradient_slots, gradient_slots_); !placed) {
     return placed;
   }
-  for (std::uint32_t i = 0; i < drawn.checkpoint_staging.count; ++i) {
-    checkpoint_.push_back(take(host_left_, drawn.checkpoint_staging.size));
-  }
+  take_slots(host_left_, drawn.checkpoint_staging, checkpoint_);
   read_state_ = take(host_left_, drawn.checkpoint_reading);
-  for (std::uint32_t i = 0; i < drawn.chunk_staging.count; ++i) {
-    chunks_.push_back(take(host_left_, drawn.chunk_staging.size));
-  }
-  for (std::uint32_t i = 0; i < drawn.undo.count; ++i) {
-    undo_.push_back(take(host_left_, drawn.undo.size));
-  }
+  take_slots(host_left_, drawn.chunk_staging, chunks_);
+  take_slots(host_left_, drawn.undo, undo_);
   return {};
 }
 
 status tile_homes::place_tiles(const layout& where, const blueprint& drawn,
                                const engine_config& config) {
-  const tile_bytes in_device = sum_of(where, drawn, true, config.several_pushes);
-  const tile_bytes in_host = sum_of(where, drawn, false, config.several_pushes);
+  const tile_bytes in_device = sum_of(where, drawn, true, config);
+  const tile_bytes in_host = sum_of(where, drawn, false, config);
   arrays host{take(host_left_, in_host.weights), take(host_left_, in_host.gradient),
               take(host_left_, in_host.sums), take(host_left_, in_host.state)};
   arrays dev;
@@ -172,25 +179,36 @@ status tile_homes::place_tiles(const layout& where, const blueprint& drawn,
     tile_home home;
     home.where = drawn.tile_places[i];
     arrays& from = home.where == place::device ? dev : host;
+    const tile_bytes& all = home.where == place::device ? in_device : in_host;
     const bool on_disk = home.where == place::nvme;
-    home.share = share_before(on_disk ? from.weights : from.states, on_disk ? in_host.weights
-                                                                    : home.where == place::device
-                                                                        ? in_device.state
-                                                                        : in_host.state);
-    home.weights = take(from.weights, sizes.weights);
+    home.share =
+        on_disk ? share_before(from.gradients, all.gradient) : share_before(from.states, all.state);
     home.gradient = take(from.gradients, sizes.gradient);
     home.sums = as_floats(take(from.sums, sizes.sums));
-    if (home.where == place::nvme) {
-      const auto slices = count_up(where.tiles()[i].range.count, slice_elements);
-      if (auto placed = stored_->place({static_cast<std::uint32_t>(i)}, sizes.stored(),
-                                       static_cast<std::uint32_t>(slices));
-          !placed) {
+    const auto in_memory = [&](tile_array which) {
+      return place_of(which, home.where, config) != place::nvme;
+    };
+    home.weights = take(from.weights, in_memory(tile_array::weights) ? sizes.weights : bytes{});
+    home.state = take(from.states, in_memory(tile_array::state) ? sizes.state : bytes{});
+    homes_.push_back(home);
+    if (auto placed = place_on_disk({static_cast<std::uint32_t>(i)}, where, config); !placed) {
+      return placed;
+    }
+  }
+  return {};
+}
+
+/// The first extents of what a tile has on NVMe.
+status tile_homes::place_on_disk(tile_id which, const layout& where, const engine_config& config) {
+  const tile& of = where.at(which);
+  const auto slices = static_cast<std::uint32_t>(count_up(of.range.count, slice_elements));
+  const tile_room room = room_of(where, of, config);
+  for (const tile_array each : tile_arrays) {
+    if (at(which).on_nvme(each)) {
+      if (auto placed = stored(each).place(which, room.of(each), slices); !placed) {
         return placed;
       }
-    } else {
-      home.state = take(from.states, sizes.state);
     }
-    homes_.push_back(home);
   }
   return {};
 }

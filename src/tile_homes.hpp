@@ -16,14 +16,19 @@
 
 namespace ballast {
 
-/// One tile's home. Weights, gradient and sums are in host memory unless `where` is the device.
+/// One tile's home. Gradient and sums are in host memory unless `where` is the device.
 struct tile_home {
   place where = place::host;      ///< of the optimizer state
-  std::span<std::byte> weights;   ///< compute type
+  std::span<std::byte> weights;   ///< compute type; empty on NVMe
   std::span<std::byte> gradient;  ///< compute type; empty where the layer is frozen
   std::span<float> sums;          ///< fp32; empty unless the layer is pushed more than once
   std::span<std::byte> state;     ///< residual, moments, scales; empty on NVMe
   double share = 0;  ///< of its place's arrays that lie before it: who touched it first
+
+  std::span<std::byte> memory(tile_array which) const {
+    return which == tile_array::weights ? weights : state;
+  }
+  bool on_nvme(tile_array which) const { return where == place::nvme && memory(which).empty(); }
 };
 
 class tile_homes {
@@ -38,8 +43,8 @@ class tile_homes {
   const device& on_device() const { return *device_; }
   store* on_disk() { return store_.get(); }
   const store* on_disk() const { return store_.get(); }
-  /// Extents of the tiles on NVMe; there is a store.
-  stored_tiles& stored() { return *stored_; }
+  /// Extents of the tiles that have this array on NVMe; there is a store.
+  stored_tiles& stored(tile_array which) { return *stored_[index_of(which)]; }
   const memory_region& in_host() const { return *region_; }
 
   // The links, as the activity log hears them; reads and writes where there is a store.
@@ -51,6 +56,8 @@ class tile_homes {
 
   std::size_t staging_count() const { return staging_.size(); }
   std::span<std::byte> staging(std::uint32_t slot) const { return staging_[slot]; }
+  std::size_t relay_count() const { return relay_.size(); }
+  std::span<std::byte> relay(std::uint32_t slot) const { return relay_[slot]; }
   std::span<std::byte> checkpoint_staging(std::uint32_t slot) const { return checkpoint_[slot]; }
   /// For a checkpoint's weights and state while it is read; the weights' is the last of the
   /// checkpoint's staging.
@@ -69,6 +76,7 @@ class tile_homes {
               backends& parts, bytes host_reserved, const first_touch& by);
   status place_slots(const blueprint& drawn);
   status place_tiles(const layout& where, const blueprint& drawn, const engine_config& config);
+  status place_on_disk(tile_id which, const layout& where, const engine_config& config);
 
   activity_log& log_;
   std::unique_ptr<memory_region>
@@ -76,10 +84,10 @@ class tile_homes {
   std::optional<traced_link> upload_, download_, read_, write_;  ///< outlive them too
   std::unique_ptr<device> device_;
   std::unique_ptr<store> store_;
-  std::unique_ptr<stored_tiles> stored_;
+  std::array<std::unique_ptr<stored_tiles>, tile_array_count> stored_;
   std::span<std::byte> host_left_;  ///< of the region, not yet given out
   std::vector<tile_home> homes_;
-  std::vector<std::span<std::byte>> staging_, checkpoint_, chunks_, undo_, layer_slots_,
+  std::vector<std::span<std::byte>> staging_, relay_, checkpoint_, chunks_, undo_, layer_slots_,
       gradient_slots_;
   std::span<std::byte> read_state_;
   std::span<std::byte> caller_host_;

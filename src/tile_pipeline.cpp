@@ -21,6 +21,10 @@ tile_pipeline::tile_pipeline(const layout& where, const blueprint& drawn, tile_h
   for (std::uint32_t i = 0; i < carriers_.size(); ++i) {
     carriers_[i].owner = this;
     carriers_[i].buffer = homes.staging(i);
+    for (const tile_array each : tile_arrays) {
+      carriers_[i].legs[index_of(each)].of = &carriers_[i];
+      carriers_[i].legs[index_of(each)].array = each;
+    }
   }
   staged_.reserve(where.tiles().size());
   idle_.reserve(carriers_.size());
@@ -67,7 +71,9 @@ void tile_pipeline::open(std::span<const tile_id> tiles, movement moved, const w
   staged_.clear();
   idle_.clear();
   for (carrier& each : carriers_) {
-    each.outcome = {};
+    for (leg& part : each.legs) {
+      part.outcome = {};
+    }
     if (!each.cached) {
       idle_.push_back(&each);
     }
@@ -117,8 +123,11 @@ status tile_pipeline::drain() {
 
 status tile_pipeline::flush() {
   for (carrier& each : carriers_) {
-    if (each.cached && each.changed) {
-      each.outcome = {};
+    for (leg& part : each.legs) {
+      part.outcome = {};
+      part.going = each.cached && part.changed;
+    }
+    if (std::ranges::any_of(each.legs, &leg::going)) {
       {
         const std::lock_guard hold(gate_);
         ++under_way_;
@@ -131,7 +140,10 @@ status tile_pipeline::flush() {
 
 void tile_pipeline::drop_cache() {
   for (carrier& each : carriers_) {
-    each.cached = each.changed = false;
+    each.cached = false;
+    for (leg& part : each.legs) {
+      part.changed = false;
+    }
   }
   std::ranges::fill(carrier_of_, nullptr);
 }
@@ -145,7 +157,10 @@ void tile_pipeline::begin(carrier& with) {
       return;
     }
     with.holds = staged_[next_staged_++];
-    with.changed = false;
+    for (leg& each : with.legs) {
+      each.changed = false;
+      each.going = homes_.at(with.holds).on_nvme(each.array);
+    }
     if (movement_ == movement::write_only) {
       hand_to_worker(with);
       return;
@@ -154,37 +169,65 @@ void tile_pipeline::begin(carrier& with) {
   start(with, true);
 }
 
+/// The transfers of the legs that are going; the last one to arrive may hand the carrier on.
 void tile_pipeline::start(carrier& with, bool reading) {
-  const extent& stored = homes_.stored().latest(with.holds);
-  const completion done{[](void* context, const status& outcome) {
-                          auto& back = *static_cast<carrier*>(context);
-                          back.owner->arrived(back, outcome);
-                        },
-                        &with};
+  std::array<leg*, tile_array_count> going{};
+  std::uint32_t count = 0;
+  for (leg& each : with.legs) {
+    if (each.going) {
+      going[count++] = &each;
+    }
+  }
   with.reading = reading;
-  link& through = reading ? homes_.read() : homes_.write();
-  (void)through.submit({.address = stored.address,
-                        .memory = with.buffer.first(stored.size.value),
-                        .urgency = reading ? priority::demand : priority::write_back,
+  with.under_way = count;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    submit(*going[i]);
+  }
+}
+
+void tile_pipeline::submit(leg& which) {
+  const carrier& with = *which.of;
+  const completion done{[](void* context, const status& outcome) {
+                          auto& back = *static_cast<leg*>(context);
+                          back.of->owner->arrived(back, outcome);
+                        },
+                        &which};
+  link& through = with.reading ? homes_.read() : homes_.write();
+  (void)through.submit({.address = homes_.stored(which.array).latest(with.holds).address,
+                        .memory = extent_in(with, which.array),
+                        .urgency = with.reading ? priority::demand : priority::write_back,
                         .deadline = {},
                         .done = done,
                         .whose = subject::of(with.holds)});
 }
 
-/// A read or a write is over.
-void tile_pipeline::arrived(carrier& with, const status& outcome) {
-  with.outcome = outcome;
+/// A read or a write of one array is over.
+void tile_pipeline::arrived(leg& which, const status& outcome) {
+  carrier& with = *which.of;
+  which.outcome = outcome;
   if (outcome && !with.reading) {
-    homes_.stored().written(with.holds);
-    with.changed = false;
+    homes_.stored(which.array).written(with.holds);
+    which.changed = which.going = false;
+  }
+  if (with.under_way.fetch_sub(1) != 1) {
+    return;
+  }
+  if (with.outcome() && !with.reading) {
     begin(with);
     return;
   }
-  with.moving =
-      !outcome && !with.reading &&
-      (outcome.error().code == errc::io_failure || outcome.error().code == errc::no_space);
+  with.moving = !with.reading && std::ranges::all_of(with.legs, [](const leg& each) {
+    return each.outcome || each.outcome.error().code == errc::io_failure ||
+           each.outcome.error().code == errc::no_space;
+  });
   const std::lock_guard hold(gate_);
   hand_to_worker(with);
+}
+
+/// The first failure of its legs.
+status tile_pipeline::carrier::outcome() const {
+  const auto failed = std::ranges::find_if(legs, [](const leg& each) { return !each.outcome; });
+  return failed == legs.end() ? status() : failed->outcome;
 }
 
 /// gate_ is held.
@@ -253,7 +296,7 @@ bool tile_pipeline::serve_one(std::unique_lock<std::mutex>& hold) {
     direct_.pop_front();
     hold.unlock();
     if (!failures_.any()) {
-      failures_.note(guarded(which, homes_.at(which).state));
+      failures_.note(guarded(which, {homes_.at(which).state, homes_.at(which).weights}));
     }
     hold.lock();
     return true;
@@ -266,41 +309,75 @@ void tile_pipeline::work_on(carrier& with) {
     change_folder(with);
     return;
   }
-  if (with.outcome && !failures_.any()) {
-    with.outcome = guarded(with.holds, state_of(with));
-    with.changed = with.changed || movement_ != movement::read_only;
-    with.cached = with.outcome && kept_[with.holds.value] != 0;
+  status outcome = with.outcome();
+  if (outcome && !failures_.any()) {
+    outcome = guarded(with.holds, memory_of(with));
+    with.cached = outcome && kept_[with.holds.value] != 0;
     carrier_of_[with.holds.value] = with.cached ? &with : nullptr;
-    if (with.outcome && with.changed && !with.cached) {
+    if (outcome && choose_to_write(with)) {
       start(with, false);
       return;
     }
   }
-  failures_.note(with.outcome);
+  failures_.note(outcome);
   begin(with);
 }
 
-/// A write has failed: the tile goes elsewhere, where there is room.
+/// After the work: what was changed and does not stay behind in the cache.
+bool tile_pipeline::choose_to_write(carrier& with) const {
+  for (leg& each : with.legs) {
+    each.changed = each.changed ||
+                   (movement_ != movement::read_only && homes_.at(with.holds).on_nvme(each.array));
+    each.going = each.changed && !(with.cached && each.array == tile_array::state);
+  }
+  return std::ranges::any_of(with.legs, &leg::going);
+}
+
+/// A write has failed: what was not written goes elsewhere, where there is room.
 void tile_pipeline::change_folder(carrier& with) {
   with.moving = false;
-  with.outcome = homes_.stored().move_away(with.holds, with.outcome.error());
-  if (with.outcome) {
-    stamps_.stamp(with.holds, state_of(with));
+  for (leg& each : with.legs) {
+    if (each.going) {
+      each.outcome = homes_.stored(each.array).move_away(with.holds, each.outcome.error());
+      if (each.outcome) {
+        stamps_.stamp(with.holds, each.array, memory_of(with));
+      }
+    }
+  }
+  if (with.outcome()) {
     start(with, false);
     return;
   }
-  failures_.note(with.outcome);
+  failures_.note(with.outcome());
   begin(with);
 }
 
-std::span<std::byte> tile_pipeline::state_of(const carrier& which) const {
-  return which.buffer.first(bytes_of(where_, where_.at(which.holds), false).state.value);
+/// Where an array's extent lies in a carrier: the state's first.
+std::span<std::byte> tile_pipeline::extent_in(const carrier& which, tile_array array) const {
+  const auto size = [&](tile_array each) -> std::size_t {
+    return homes_.at(which.holds).on_nvme(each) ? homes_.stored(each).latest(which.holds).size.value
+                                                : 0;
+  };
+  const std::size_t state = size(tile_array::state);
+  return array == tile_array::state ? which.buffer.first(state)
+                                    : which.buffer.subspan(state, size(tile_array::weights));
+}
+
+carried tile_pipeline::memory_of(const carrier& which) const {
+  const tile& of = where_.at(which.holds);
+  const state_layout arrays = where_.at(of.layer).arrays();
+  const auto memory = [&](tile_array each) {
+    return homes_.at(which.holds).on_nvme(each)
+               ? extent_in(which, each).first(size_of(each, arrays, of.range.count).value)
+               : homes_.at(which.holds).memory(each);
+  };
+  return {memory(tile_array::state), memory(tile_array::weights)};
 }
 
 /// An exception would strand its carrier: it becomes a failure instead.
-status tile_pipeline::guarded(tile_id which, std::span<std::byte> state) const {
+status tile_pipeline::guarded(tile_id which, const carried& memory) const {
   try {
-    return (*todo_)(which, state);
+    return (*todo_)(which, memory);
   } catch (const std::exception& thrown) {
     return failure{errc::failed_task, fmt::format("tile {}: {}", which.value, thrown.what())};
   }

@@ -12,16 +12,21 @@
 // arrive: workers that looked for work instead took a third of the step's processor time, and the
 // links' threads waited for it. Workers beyond the carriers help with the slices of their tiles.
 //
+// A carrier has room for what a tile has on NVMe: its state, and its weights where they rest there
+// too. Both must have been read before a worker takes it, and written before it takes the next tile.
+//
 // The first error stops new tiles; those under way end. A write that failed is no error yet where
 // another folder has room: a worker stamps the tile for its new extent, and it is written again.
 //
 // Carriers beyond the depth are the cache: a tile that is to be kept stays in its carrier after the
-// work, unwritten, and the next run finds it there. As steps alternate their direction, the tail of
-// one is the head of the next, and of T tiles on NVMe C are neither read nor written.
+// work, its state unwritten, and the next run finds it there. As steps alternate their direction, the
+// tail of one is the head of the next, and of T tiles on NVMe C are neither read nor written. Only
+// weights are written even so: whoever fetches them reads them from NVMe.
 #pragma once
 
 #include <tbb/task_group.h>
 
+#include <atomic>
 #include <ballast/result.hpp>
 #include <condition_variable>
 #include <deque>
@@ -40,8 +45,8 @@ namespace ballast {
 
 class tile_pipeline {
  public:
-  /// What to do with a tile's state; on any worker, on several tiles at once.
-  using work = std::function<status(tile_id which, std::span<std::byte> state)>;
+  /// What to do with a tile; on any worker, on several tiles at once.
+  using work = std::function<status(tile_id which, const carried& memory)>;
 
   enum class movement : std::uint8_t {
     read_and_write,  ///< an update
@@ -85,23 +90,36 @@ class tile_pipeline {
   std::uint64_t hits() const { return hits_; }
 
  private:
+  struct carrier;
+  /// One array of the tile in a carrier, on its way.
+  struct leg {
+    carrier* of = nullptr;
+    tile_array array{};
+    bool changed = false;  ///< since it was read or written
+    bool going = false;    ///< has a part in the transfers under way
+    status outcome;        ///< of its transfer
+  };
   struct carrier {
     tile_pipeline* owner = nullptr;
     std::span<std::byte> buffer;
     tile_id holds;
     bool cached = false;   ///< `holds` stays in the buffer
-    bool changed = false;  ///< since it was read or written
-    bool reading = false;  ///< of its transfer: a read
+    bool reading = false;  ///< of its transfers: reads
     bool moving = false;   ///< could not be written where it was to go
-    status outcome;
+    std::array<leg, tile_array_count> legs;
+    std::atomic<std::uint32_t> under_way = 0;  ///< transfers
+
+    status outcome() const;
   };
 
   void line_up(std::span<const tile_id> tiles, after then);
 
   // On any thread.
   void begin(carrier& with);
+  bool choose_to_write(carrier& with) const;
   void start(carrier& with, bool reading);
-  void arrived(carrier& with, const status& outcome);
+  void submit(leg& which);
+  void arrived(leg& which, const status& outcome);
   void hand_to_worker(carrier& with);
   void rest(carrier& with);
   bool over() const { return under_way_ == 0 && direct_.empty(); }
@@ -112,8 +130,9 @@ class tile_pipeline {
   bool serve_one(std::unique_lock<std::mutex>& hold);
   void work_on(carrier& with);
   void change_folder(carrier& with);
-  status guarded(tile_id which, std::span<std::byte> state) const;
-  std::span<std::byte> state_of(const carrier& which) const;
+  status guarded(tile_id which, const carried& memory) const;
+  std::span<std::byte> extent_in(const carrier& which, tile_array array) const;
+  carried memory_of(const carrier& which) const;
 
   const layout& where_;
   tile_homes& homes_;

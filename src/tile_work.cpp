@@ -3,28 +3,16 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
+#include <algorithm>
 #include <ballast/rounding.hpp>
 
 #include "first_failure.hpp"
 #include "state_views.hpp"
 
 namespace ballast {
-namespace {
 
-/// The whole tile: its weights and gradient at home, its state wherever it is just now.
-state_view tile_view(const state_layout& arrays, const layer_layout& layer, const tile& of,
-                     const tile_home& home, std::span<std::byte> state) {
-  state_view view = view_of(arrays, state, of.range.count);
-  view.weights = home.weights.data();
-  view.gradient = home.gradient.empty() ? nullptr : home.gradient.data();
-  view.first = block_elements * layer.first_block + of.range.begin;
-  return view;
-}
-
-}  // namespace
-
-status tile_work::for_slices(tile_id which, std::span<std::byte> state, element_range wanted,
-                             access how, const body& each) const {
+status tile_work::for_slices(tile_id which, const carried& memory, element_range wanted, access how,
+                             const body& each) const {
   const element_range whole = where_.at(which).range;
   const element_range part = intersect(whole, wanted);
   if (part.empty()) {
@@ -37,14 +25,16 @@ status tile_work::for_slices(tile_id which, std::span<std::byte> state, element_
   const std::uint64_t first = (part.begin - whole.begin) / slice_elements;
   const std::uint64_t last = count_up(part.end() - whole.begin, slice_elements);
   // A digest covers its extent's address: in another extent every slice needs a new one.
-  const bool moves = extents->before.address != extents->after.address;
+  const bool moves = std::ranges::any_of(*extents, [](const auto& array) {
+    return array && array->before.address != array->after.address;
+  });
   const std::uint64_t all = count_up(whole.count, slice_elements);
   static const body nothing;
   first_failure outcome;
   const auto slices = [&] {
     tbb::parallel_for(moves ? 0 : first, moves ? all : last, [&](std::uint64_t index) {
       const bool wanted_too = index >= first && index < last;
-      outcome.note(one_slice(which, state, static_cast<std::uint32_t>(index), how, *extents,
+      outcome.note(one_slice(which, memory, static_cast<std::uint32_t>(index), how, *extents,
                              wanted_too ? each : nothing));
     });
   };
@@ -60,38 +50,56 @@ status tile_work::for_slices(tile_id which, std::span<std::byte> state, element_
 }
 
 result<tile_work::generations> tile_work::renewed(tile_id which, access how) const {
-  if (homes_.at(which).where != place::nvme) {
-    return generations{};
-  }
-  stored_tiles& stored = homes_.stored();
-  const extent before = stored.latest(which);
-  if (how != access::look) {
-    if (auto renewed = stored.renew(which); !renewed) {
-      return renewed.error();
+  generations all;
+  for (const tile_array each : tile_arrays) {
+    if (!homes_.at(which).on_nvme(each)) {
+      continue;
     }
+    stored_tiles& stored = homes_.stored(each);
+    const extent before = stored.latest(which);
+    if (how != access::look) {
+      if (auto renewed = stored.renew(which); !renewed) {
+        return renewed.error();
+      }
+    }
+    all[index_of(each)] = {before, stored.latest(which)};
   }
-  return generations{before, stored.latest(which)};
+  return all;
 }
 
-status tile_work::one_slice(tile_id which, std::span<std::byte> state, std::uint32_t index,
-                            access how, const generations& of_tile, const body& each) const {
+state_view tile_work::view_of_slice(tile_id which, const carried& memory,
+                                    std::uint32_t index) const {
   const tile& of = where_.at(which);
   const tile_home& home = homes_.at(which);
   const layer_layout& layer = where_.at(of.layer);
   const state_layout arrays = layer.arrays();
+  state_view whole = view_of(arrays, memory.state, of.range.count);
+  whole.weights = memory.weights.data();
+  whole.gradient = home.gradient.empty() ? nullptr : home.gradient.data();
+  whole.first = block_elements * layer.first_block + of.range.begin;
   const elements first = slice_elements * index;
-  const element_range part{first, std::min(slice_elements, of.range.count - first)};
-  const slice here{which,
-                   index,
-                   {of.range.begin + first, part.count},
-                   sub_view(arrays, arrays.weights, tile_view(arrays, layer, of, home, state),
-                            part.begin, part.count),
-                   home.where == place::device ? &homes_.on_device().updates() : &host_updates_};
-  const bool on_disk = home.where == place::nvme;
-  if (on_disk && how != access::fill) {
-    if (auto same = homes_.on_disk()->check(of_tile.before, index, pieces_of(arrays, here.view));
-        !same) {
-      return same;
+  return sub_view(arrays, arrays.weights, whole, first,
+                  std::min(slice_elements, of.range.count - first));
+}
+
+status tile_work::one_slice(tile_id which, const carried& memory, std::uint32_t index, access how,
+                            const generations& of_tile, const body& each) const {
+  const tile& of = where_.at(which);
+  const state_layout arrays = where_.at(of.layer).arrays();
+  const state_view view = view_of_slice(which, memory, index);
+  const slice here{
+      which,
+      index,
+      {of.range.begin + slice_elements * index, view.count},
+      view,
+      homes_.at(which).where == place::device ? &homes_.on_device().updates() : &host_updates_};
+  for (const tile_array array : tile_arrays) {
+    if (const auto& stored = of_tile[index_of(array)]; stored && how != access::fill) {
+      if (auto same =
+              homes_.on_disk()->check(stored->before, index, pieces_of(array, arrays, view));
+          !same) {
+        return same;
+      }
     }
   }
   if (each) {
@@ -99,22 +107,19 @@ status tile_work::one_slice(tile_id which, std::span<std::byte> state, std::uint
       return done;
     }
   }
-  if (on_disk && how != access::look) {
-    homes_.on_disk()->stamp(of_tile.after, index, pieces_of(arrays, here.view));
+  for (const tile_array array : tile_arrays) {
+    if (const auto& stored = of_tile[index_of(array)]; stored && how != access::look) {
+      homes_.on_disk()->stamp(stored->after, index, pieces_of(array, arrays, view));
+    }
   }
   return {};
 }
 
-void tile_work::stamp(tile_id which, std::span<std::byte> state) const {
-  const tile& of = where_.at(which);
-  const state_layout arrays = where_.at(of.layer).arrays();
-  const extent& to = homes_.stored().latest(which);
-  const state_view whole = view_of(arrays, state, of.range.count);
+void tile_work::stamp(tile_id which, tile_array array, const carried& memory) const {
+  const state_layout arrays = where_.at(where_.at(which).layer).arrays();
+  const extent& to = homes_.stored(array).latest(which);
   for (std::uint32_t i = 0; i < to.slices; ++i) {
-    const elements first = slice_elements * i;
-    const elements count = std::min(slice_elements, of.range.count - first);
-    homes_.on_disk()->stamp(
-        to, i, pieces_of(arrays, sub_view(arrays, arrays.weights, whole, first, count)));
+    homes_.on_disk()->stamp(to, i, pieces_of(array, arrays, view_of_slice(which, memory, i)));
   }
 }
 

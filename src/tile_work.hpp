@@ -1,14 +1,20 @@
-// What is done to a tile while its state is at hand: fill, update, look. Slice by slice, so that a
-// slice is checked, changed and stamped while it is in cache.
+// What is done to a tile while its weights and state are at hand: fill, update, look. Slice by slice,
+// so that a slice is checked, changed and stamped while it is in cache.
 #pragma once
 
 #include <ballast/update.hpp>
 #include <functional>
+#include <optional>
 
 #include "tile_homes.hpp"
 #include "workers.hpp"
 
 namespace ballast {
+
+/// A tile's arrays, at home or in a carrier: what a worker works on.
+struct carried {
+  std::span<std::byte> state, weights;
+};
 
 class tile_work {
  public:
@@ -31,11 +37,11 @@ class tile_work {
   /// filled, stamped after unless only looked at.
   ///
   /// Errors: corrupted; those of `each`
-  status for_slices(tile_id which, std::span<std::byte> state, element_range wanted, access how,
+  status for_slices(tile_id which, const carried& memory, element_range wanted, access how,
                     const body& each) const;
 
-  /// Stamps a tile's slices for the extent its bytes will go to, as they are in memory.
-  void stamp(tile_id which, std::span<std::byte> state) const;
+  /// Stamps the slices of a tile's array for the extent its bytes will go to, as they are in memory.
+  void stamp(tile_id which, tile_array array, const carried& memory) const;
 
   /// One optimizer step on a slice; `groups` by group id, without encoding and gradient type, which
   /// the layer fixes.
@@ -43,14 +49,16 @@ class tile_work {
               std::uint32_t& findings) const;
 
  private:
-  /// Whose digests a tile's slices have before and after; not used in memory.
-  struct generations {
+  /// Whose digests the slices of a tile's array have before and after; none in memory.
+  struct generation {
     extent before, after;
   };
+  using generations = std::array<std::optional<generation>, tile_array_count>;
 
   result<generations> renewed(tile_id which, access how) const;
+  state_view view_of_slice(tile_id which, const carried& memory, std::uint32_t index) const;
   /// `each` is empty for a slice that only follows its tile to another extent.
-  status one_slice(tile_id which, std::span<std::byte> state, std::uint32_t index, access how,
+  status one_slice(tile_id which, const carried& memory, std::uint32_t index, access how,
                    const generations& of, const body& each) const;
 
   const layout& where_;

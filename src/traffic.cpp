@@ -9,7 +9,7 @@
 namespace ballast {
 namespace {
 
-/// Elements of a layer's range whose weights and gradient rest in host memory.
+/// Elements of a layer's range whose weights and gradient rest in host memory or on NVMe.
 elements off_device(const layout& where, const blueprint& drawn, layer_id home,
                     element_range range) {
   const layer_layout& layer = where.at(home);
@@ -22,7 +22,31 @@ elements off_device(const layout& where, const blueprint& drawn, layer_id home,
   return sum;
 }
 
+/// What the relay reads for a range of a layer: the weights of every tile in it that has them on
+/// NVMe, whole.
+bytes relayed(const layout& where, const blueprint& drawn, const engine_config& config,
+              layer_id home, element_range range) {
+  const layer_layout& layer = where.at(home);
+  bytes sum;
+  for (std::uint32_t i = layer.first_tile; i < layer.first_tile + layer.tiles; ++i) {
+    const tile& each = where.tiles()[i];
+    if (drawn.tile_places[i] == place::nvme && !intersect(each.range, range).empty()) {
+      sum += room_of(where, each, config).of(tile_array::weights);
+    }
+  }
+  return sum;
+}
+
 }  // namespace
+
+bytes read_of(const model& declared, const layout& where, const blueprint& drawn,
+              const engine_config& config, layer_id which) {
+  bytes sum = relayed(where, drawn, config, which, {{0}, where.at(which).size});
+  for (const parameter_id tied : declared.at(which).tied) {
+    sum += relayed(where, drawn, config, declared.at(tied).layer, where.range_of(tied));
+  }
+  return sum;
+}
 
 bytes upload_of(const model& declared, const layout& where, const blueprint& drawn,
                 layer_id which) {
@@ -72,12 +96,16 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
   std::uint32_t kept = drawn.cached_tiles;
   for (const tile_id each : std::views::reverse(order_of_update)) {
     if (drawn.tile_places[each.value] == place::nvme) {
-      const bytes stored = bytes_of(where, where.at(each), false).stored();
-      moved[hop::read] += cached(each) ? bytes{} : stored;
-      moved[hop::write] += kept > 0 ? bytes{} : stored;
+      const tile_room room = room_of(where, where.at(each), config);
+      moved[hop::read] += cached(each) ? bytes{} : room.total();
+      moved[hop::write] += room.total() - (kept > 0 ? room.of(tile_array::state) : bytes{});
       kept -= kept > 0 ? 1 : 0;
     }
   }
+  const auto fill = [&](layer_id layer) {
+    moved[hop::upload] += upload_of(declared, where, drawn, layer);
+    moved[hop::read] += read_of(declared, where, drawn, config, layer);
+  };
   for (const visit& each : visits) {
     if (each.what == visit::kind::push) {
       moved[hop::download] +=
@@ -90,10 +118,10 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
     }
     const auto granted = slots.lease(each.layer, order);
     if (!granted->present) {
-      moved[hop::upload] += upload_of(declared, where, drawn, each.layer);
+      fill(each.layer);
     }
     while (const auto next = slots.prefetch(order, movable)) {
-      moved[hop::upload] += upload_of(declared, where, drawn, next->first);
+      fill(next->first);
     }
     slots.give_back(granted->slot);
   }

@@ -1,5 +1,5 @@
-// The weights that tiles had before an update that may have to be undone; their state is still in
-// the extents it was read from (stored_tiles).
+// What tiles had before an update that may have to be undone: what rests on NVMe stays in the extents
+// it was read from (stored_tiles), weights in host memory are kept in a slot here.
 //
 // Owned by the optimizer's step; memory from tile_homes. A slot is given to a tile before its
 // update begins, by the caller's thread, and filled by the worker that updates it.
@@ -17,19 +17,22 @@ class undo_slots {
   undo_slots(tile_homes& homes, std::size_t tiles)
       : homes_(homes), slot_of_(tiles), kept_(homes.undo_count()) {}
 
-  std::size_t free() const { return homes_.undo_count() - tiles_.size(); }
-  void give(tile_id which);
+  /// Gives a tile a slot and second extents; false where there is no room for them: it must wait.
+  bool give(tile_id which);
   bool has(tile_id which) const { return slot_of_[which.value].has_value(); }
   std::span<const tile_id> tiles() const { return tiles_; }
 
   /// Threads: any, for different tiles
   void keep(tile_id which);
-  /// Puts a tile's weights back as they were kept.
-  void restore(tile_id which);
-  /// All slots are free again.
-  void clear();
+
+  /// The updates stand: what was before is given up, and all slots are free again.
+  void retire();
+  /// Every tile is again as it was before.
+  void roll_back();
 
  private:
+  void restore(tile_id which);
+  void clear();
   std::span<std::byte> slot(tile_id which) const;
 
   tile_homes& homes_;

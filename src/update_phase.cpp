@@ -46,8 +46,8 @@ std::function<bool(tile_id)> steady_cache(const blueprint& drawn, std::span<cons
   return [held = std::move(held)](tile_id which) { return held.contains(which.value); };
 }
 
-update_phase run_update(const layout& where, const blueprint& drawn, const traffic& moved,
-                        const machine_rates& rates) {
+update_phase run_update(const layout& where, const blueprint& drawn, const engine_config& config,
+                        const traffic& moved, const machine_rates& rates) {
   update_phase phase;
   double on_device = 0;
   std::uint32_t staged = 0;
@@ -62,7 +62,9 @@ update_phase run_update(const layout& where, const blueprint& drawn, const traff
     phase.arithmetic += count * rate.host;
     if (drawn.tile_places[each.value] == place::nvme) {
       // Checked before the update, stamped after it.
-      phase.arithmetic += per(bytes_of(where, where.at(each), false).state * 2, rates.digest);
+      const tile_bytes sizes = bytes_of(where, where.at(each), false);
+      const bytes weights = config.weights == place::nvme ? sizes.weights : bytes{};
+      phase.arithmetic += per((sizes.state + weights) * 2, rates.digest);
       ++staged;
     }
   }

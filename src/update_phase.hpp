@@ -19,8 +19,8 @@ struct update_phase {
 };
 
 /// All tiles of a step's update, and what their traffic takes of the disk.
-update_phase run_update(const layout& where, const blueprint& drawn, const traffic& moved,
-                        const machine_rates& rates);
+update_phase run_update(const layout& where, const blueprint& drawn, const engine_config& config,
+                        const traffic& moved, const machine_rates& rates);
 
 /// Seconds that a disk takes to read and write so much in one go.
 double seconds_of(const disk_rates& rates, bytes read, bytes written);

@@ -125,6 +125,8 @@ void add_engine_options(option_set& options, engine_config& config) {
                "hard cap on the engine's host memory");
   options.add(nvme_option(config));
   options.add(placement_option(config));
+  options.choice<place>("weights", config.weights, {{"host", place::host}, {"nvme", place::nvme}},
+                        "where weights rest of tiles whose optimizer state is on NVMe");
   options.add(checkpoint_option(config));
   options.whole("keep-checkpoints", config.kept_checkpoints, {1, 1000},
                 "checkpoints that are kept; each takes its tiles' room on NVMe once more");

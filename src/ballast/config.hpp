@@ -37,6 +37,8 @@ struct engine_config {
   std::uint32_t kept_checkpoints = 1;                    ///< older ones are given up
 
   std::optional<forced_placement> placement = {};
+  /// Of tiles whose optimizer state is on NVMe: host, or nvme, from where they are fetched.
+  place weights = place::host;
   elements tile_elements{1u << 20};  ///< a multiple of block_elements
   std::uint32_t pipeline_depth = 4;  ///< tiles under way between NVMe and the optimizer
   std::uint32_t layer_slots = 2;     ///< layers whose weights are on the device at once

@@ -29,8 +29,8 @@ struct plan {
   std::array<std::optional<bytes>, place_count> budgets{};  ///< nullopt: not limited
   std::array<std::uint32_t, place_count> tiles{};           ///< whose state rests there
   elements parameters;                                      ///< of the model, without gaps
-  bytes state;                     ///< weights, residual, moments and gradient of all of them
-  bytes nvme_step;                 ///< read + written on NVMe by one step
+  bytes state;      ///< weights, residual, moments and gradient of all of them
+  bytes nvme_step;  ///< read + written on NVMe by one update; fetches of weights there come on top
   std::uint32_t cached_tiles = 0;  ///< of those on NVMe: in host memory when a step reaches them
 
   bytes total(place where) const;

@@ -210,6 +210,37 @@ TEST_F(Blueprint, SetsSpareTilesAsideInEachOfSeveralFolders) {
   EXPECT_FALSE(drawn(config_)) << "what it may hold is no help";
 }
 
+/// 32 tiles of 16 blocks: 8 bytes of state and 4 of weights an element.
+TEST_F(Blueprint, PutsWeightsOnNvmeBesideTheState) {
+  config_.placement = forced_placement{.device = 0, .host = 0};
+  config_.nvme = {{"/anywhere"}};
+  const auto in_host = drawn(config_);
+  config_.weights = place::nvme;
+  const auto made = drawn(config_);
+  ASSERT_TRUE(in_host && made);
+  const bytes weights{config_.tile_elements.value * 4};
+  EXPECT_EQ(made->nvme, in_host->nvme + weights * 32);
+  EXPECT_EQ(made->slices, in_host->slices * 2);
+  EXPECT_EQ(made->staging.size, weights * 3);
+  EXPECT_EQ(made->relay.size, weights);
+  EXPECT_EQ(made->relay.count, config_.pipeline_depth);
+  EXPECT_EQ(made->summary.nvme_step, weights * 6 * 32);
+  EXPECT_EQ(made->summary.total(place::host),
+            in_host->summary.total(place::host) - weights * 32 + weights * made->staging.count +
+                made->relay.total() + bytes{16} * in_host->slices);
+  const std::vector<visit> visits{{visit::kind::fetch, {0}}, {visit::kind::fetch, {1}}};
+  EXPECT_EQ(predict(declared_, *where_, *made, config_, visits, {},
+                    [](tile_id) { return false; })[hop::read],
+            weights * 8);
+  config_.undo_memory = weights * 3;
+  const auto early = drawn(config_);
+  EXPECT_EQ(early->undo.count, 3u);
+  EXPECT_EQ(early->undo.total(), bytes{0}) << "what is to be undone stays on NVMe";
+  EXPECT_EQ(early->nvme, made->nvme + weights * 3 * 3);
+  config_.weights = place::device;
+  EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument);
+}
+
 TEST_F(Blueprint, ForcesFractions) {
   config_.placement = forced_placement{.device = 0.25, .host = 0.25};
   EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument);

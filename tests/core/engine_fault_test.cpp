@@ -44,6 +44,40 @@ TEST_F(Engine, LosesNoFailedTransfer) {
   }
 }
 
+TEST_F(Engine, LosesNoFailedReadOrUploadOfWeightsOnNvme) {
+  for (const bool reading : {true, false}) {
+    std::uint64_t failed = 0;
+    for (std::uint64_t n = 1; n <= 80; n += 3) {
+      start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}, .weights = place::nvme});
+      fakes::late_link& broken = reading ? seen_->disk->fake_read() : seen_->device->fake_upload();
+      const std::uint64_t last = broken.counters().transfers + n;
+      broken.fail_in(n);
+      bool heard = false;
+      for (int i = 0; i < 2 && !heard; ++i) {
+        heard = !try_step();
+      }
+      ASSERT_EQ(heard, broken.counters().transfers >= last) << (reading ? "read " : "upload ") << n;
+      if (heard) {
+        ++failed;
+        EXPECT_EQ(engine_->fetch(names_.body).error().code, errc::io_failure);
+      }
+    }
+    EXPECT_GT(failed, 5u);
+  }
+}
+
+TEST_F(Engine, GivesNoDamagedWeightsToTheCaller) {
+  start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}, .weights = place::nvme});
+  for (const consumer& each : plan_.consumers) {
+    EXPECT_TRUE(each.where != place::host || each.name != "weights");
+  }
+  seen_->disk->disk()[100] ^= std::byte{1};  // of the first tile's weights
+  const auto refused = engine_->fetch(names_.embedding);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, errc::corrupted);
+  EXPECT_EQ(engine_->begin_pass("train").error().code, errc::corrupted);
+}
+
 TEST_F(Engine, ForgetsAWrongArgumentAndRemembersDamage) {
   start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}});
   std::vector<float> value(1);
@@ -87,24 +121,26 @@ TEST_F(Engine, NoticesAFlippedBitOnDisk) {
 }
 
 TEST_F(Engine, WritesElsewhereWhatAFolderDoesNotTake) {
-  start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}});
-  ASSERT_TRUE(plain_step());
-  ASSERT_TRUE(plain_step());
-  ASSERT_TRUE(plain_step());
-  const auto expected = values(names_.matrix);
-  const auto expected_momentum = values(names_.weight, state_part::momentum);
-  const auto tiles = plan_.tiles[static_cast<std::size_t>(place::nvme)];
-  for (std::uint64_t n = 1; n <= tiles; ++n) {
-    start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}});
+  for (const place weights : {place::host, place::nvme}) {
+    start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}, .weights = weights});
     ASSERT_TRUE(plain_step());
-    seen_->disk->others_left = true;
-    seen_->disk->give_room({32768});
-    seen_->disk->fake_write().fail_in(n);
-    const auto moved = plain_step();
-    ASSERT_TRUE(moved) << "write " << n << ": " << moved.error().message;
     ASSERT_TRUE(plain_step());
-    EXPECT_EQ(values(names_.matrix), expected);
-    EXPECT_EQ(values(names_.weight, state_part::momentum), expected_momentum);
+    ASSERT_TRUE(plain_step());
+    const auto expected = values(names_.matrix);
+    const auto expected_momentum = values(names_.weight, state_part::momentum);
+    const auto tiles = plan_.tiles[static_cast<std::size_t>(place::nvme)];
+    for (std::uint64_t n = 1; n <= tiles * (weights == place::nvme ? 2 : 1); ++n) {
+      start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}, .weights = weights});
+      ASSERT_TRUE(plain_step());
+      seen_->disk->others_left = true;
+      seen_->disk->give_room({32768});
+      seen_->disk->fake_write().fail_in(n);
+      const auto moved = plain_step();
+      ASSERT_TRUE(moved) << "write " << n << ": " << moved.error().message;
+      ASSERT_TRUE(plain_step());
+      EXPECT_EQ(values(names_.matrix), expected);
+      EXPECT_EQ(values(names_.weight, state_part::momentum), expected_momentum);
+    }
   }
 }
 

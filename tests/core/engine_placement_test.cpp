@@ -9,19 +9,28 @@ struct placement_case {
   const char* name;
   forced_placement fractions;
   std::uint32_t cached_tiles = 0;  ///< that the host's budget leaves room for
+  place weights = place::host;     ///< of tiles on NVMe
 };
 
 void PrintTo(const placement_case& shown, std::ostream* to) { *to << shown.name; }
 
-const placement_case placements[] = {{"device", {1, 0}},    {"host", {0, 1}},
-                                     {"nvme", {0, 0}},      {"mixed", {0.3, 0.4}},
-                                     {"cached", {0, 0}, 3}, {"all_cached", {0.1, 0}, 1000}};
+const placement_case placements[] = {{"device", {1, 0}},
+                                     {"host", {0, 1}},
+                                     {"nvme", {0, 0}},
+                                     {"mixed", {0.3, 0.4}},
+                                     {"cached", {0, 0}, 3},
+                                     {"all_cached", {0.1, 0}, 1000},
+                                     {"capacity", {0, 0}, 0, place::nvme},
+                                     {"capacity_mixed", {0.3, 0.4}, 0, place::nvme},
+                                     {"capacity_cached", {0, 0}, 3, place::nvme},
+                                     {"capacity_all_cached", {0.1, 0}, 1000, place::nvme}};
 
 class EnginePlaced : public Engine, public testing::WithParamInterface<placement_case> {
  protected:
   engine_config placed(engine_config config = {}) {
     config.nvme = {{"/fake"}};
     config.placement = GetParam().fractions;
+    config.weights = GetParam().weights;
     if (config.tile_elements == engine_config{}.tile_elements) {
       config.tile_elements = block_elements;
     }
@@ -31,7 +40,8 @@ class EnginePlaced : public Engine, public testing::WithParamInterface<placement
       tried.reserve(place::host, 64_KiB);
       const auto without = tried.dry_run(config);
       EXPECT_TRUE(without);
-      const bytes tile = bytes{8} * config.tile_elements.value;
+      const bytes tile =
+          bytes{config.weights == place::nvme ? 12u : 8u} * config.tile_elements.value;
       config.host_memory = without->total(place::host) + tile * GetParam().cached_tiles;
     }
     return config;
@@ -131,7 +141,7 @@ TEST_P(EnginePlaced, SkipsAStepWithANonFiniteGradient) {
 }
 
 TEST_P(EnginePlaced, AddsSeveralPushes) {
-  start({.nvme = {{"/fake"}}, .placement = GetParam().fractions, .several_pushes = true});
+  start(placed({.several_pushes = true}));
   for (int i = 0; i < 3; ++i) {
     for (const layer_id layer : {names_.head, names_.body, names_.embedding}) {
       ASSERT_TRUE(push(layer, 1.0F, false));

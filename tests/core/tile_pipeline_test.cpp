@@ -18,7 +18,8 @@ using namespace literals;
 
 constexpr std::uint32_t tiles = 128;
 
-class TilePipeline : public testing::Test {
+/// With the weights on NVMe, and in host memory.
+class TilePipeline : public testing::TestWithParam<place> {
  protected:
   TilePipeline() {
     declared_.add_parameter(declared_.add_layer("layer"), "p", {tiles * block_elements.value},
@@ -26,9 +27,10 @@ class TilePipeline : public testing::Test {
     config_.nvme = {{"/fake"}};
     config_.placement = forced_placement{0, 0};
     config_.tile_elements = block_elements;
+    config_.weights = GetParam();
     where_ = *layout::make(declared_, block_elements, {0}, 1);
-    const bytes least = draw(declared_, *where_, config_, {})->summary.total(place::host);
-    config_.host_memory = least + bytes{8} * block_elements.value * (tiles / 2);
+    const auto least = draw(declared_, *where_, config_, {});
+    config_.host_memory = least->summary.total(place::host) + least->staging.size * (tiles / 2);
     drawn_ = *draw(declared_, *where_, config_, {});
     homes_ = *tile_homes::make(
         *where_, *drawn_, config_, parts_, {},
@@ -55,15 +57,15 @@ class TilePipeline : public testing::Test {
   std::vector<tile_id> order_;
 };
 
-TEST_F(TilePipeline, TakesEveryTileOnceWhenWorkersAreFasterThanTheStart) {
+TEST_P(TilePipeline, TakesEveryTileOnceWhenWorkersAreFasterThanTheStart) {
   ASSERT_EQ(drawn_->cached_tiles, tiles / 2);
-  const auto count = [](tile_id which, std::span<std::byte> state, std::uint64_t expected) {
+  const auto count = [](tile_id which, std::span<std::byte> array, std::uint64_t expected) {
     std::uint64_t seen[2];
-    std::memcpy(seen, state.data(), sizeof seen);
+    std::memcpy(seen, array.data(), sizeof seen);
     const bool right = seen[0] == which.value && seen[1] == expected;
     seen[0] = which.value;
     seen[1] = expected + 1;
-    std::memcpy(state.data(), seen, sizeof seen);
+    std::memcpy(array.data(), seen, sizeof seen);
     return right || expected == 0;
   };
   for (std::uint64_t run = 0; run < 300; ++run) {
@@ -72,9 +74,10 @@ TEST_F(TilePipeline, TakesEveryTileOnceWhenWorkersAreFasterThanTheStart) {
     const auto outcome = pipeline_->run(
         order_,
         run == 0 ? tile_pipeline::movement::write_only : tile_pipeline::movement::read_and_write,
-        [&](tile_id which, std::span<std::byte> state) -> status {
+        [&](tile_id which, const carried& memory) -> status {
           ++taken;
-          wrong += count(which, state, run) ? 0 : 1;
+          wrong += count(which, memory.state, run) ? 0 : 1;
+          wrong += count(which, memory.weights, run) ? 0 : 1;
           return {};
         },
         tile_pipeline::after::keep_last);
@@ -124,13 +127,16 @@ TEST(TilePipelineWorkers, ShareTheSlicesOfATileWhereCarriersAreFew) {
     return {};
   };
   const auto done = pipeline.run(order, tile_pipeline::movement::write_only,
-                                 [&](tile_id which, std::span<std::byte> state) {
-                                   return work.for_slices(which, state, where.at(which).range,
+                                 [&](tile_id which, const carried& memory) {
+                                   return work.for_slices(which, memory, where.at(which).range,
                                                           tile_work::access::fill, one_slice);
                                  });
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_GT(most, 1);
 }
+
+INSTANTIATE_TEST_SUITE_P(Weights, TilePipeline, testing::Values(place::host, place::nvme),
+                         [](const auto& of) { return std::string(to_string(of.param)); });
 
 }  // namespace
 }  // namespace ballast

@@ -1,4 +1,4 @@
-// Every other case of each_fault.hpp, and of those with early updates every ninth.
+// Every other case of each_fault.hpp, and of those with early updates or weights on NVMe every ninth.
 #include "tests/faults/each_fault.hpp"
 
 namespace ballast::faults {
@@ -7,10 +7,13 @@ namespace {
 INSTANTIATE_TEST_SUITE_P(tiny_run, each_fault,
                          ::testing::Combine(::testing::ValuesIn(fault_classes()),
                                             ::testing::Values(encoding::int8),
-                                            ::testing::Values(moment::step, moment::early)),
+                                            ::testing::Values(moment::step, moment::early),
+                                            ::testing::Values(place::host, place::nvme)),
                          name_of);
 
-TEST_P(each_fault, ends_identical_or_in_a_typed_error) { run_cases(early() ? 9 : 2); }
+TEST_P(each_fault, ends_identical_or_in_a_typed_error) {
+  run_cases(early() || weights() == place::nvme ? 9 : 2);
+}
 
 }  // namespace
 }  // namespace ballast::faults

@@ -11,7 +11,7 @@ std::vector<fault_class> fault_classes() {
   using enum remedy;
   const auto always = [](fault what) { return [what](std::size_t) { return what; }; };
   const auto any_bit = [](std::size_t n) { return flip(seeded_draw(n).next()); };
-  const auto any_length = [](std::size_t n) { return shortened(seeded_draw(n).below(12000)); };
+  const auto any_length = [](std::size_t n) { return shortened(seeded_draw(n).below(8000)); };
   const fault later = delay(std::chrono::milliseconds(1));
   return {
       {"read_eio", read, always(error(EIO)), io_failure},

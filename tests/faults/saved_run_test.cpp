@@ -32,6 +32,7 @@ struct saved_run : tiny_rig {
     clear();
     auto with = prepare(encoding::int8, script);
     with.steps = steps;
+    with.weights = weights_;
     with.checkpoints = folder_.path() + "/checkpoints";
     with.save_every = save_every;
     with.save_again = save_again;
@@ -43,6 +44,8 @@ struct saved_run : tiny_rig {
     both.after = watched(name + ", resumed", healthy, false, [&] { return load_tiny(with); });
     return both;
   }
+
+  place weights_ = place::host;  ///< of the next run
 
   /// The newest save that succeeded is what is loaded, with the state that a calm run had there.
   void expect_loads_newest(const two_lives& both) {
@@ -74,6 +77,7 @@ TEST_F(saved_run, loses_nothing_that_was_saved_when_the_power_is_cut) {
     for (std::uint64_t seed = 0; seed < 2; ++seed) {
       SCOPED_TRACE("after step " + std::to_string(steps) + ", seed " + std::to_string(seed));
       fault_script script;
+      weights_ = seed == 0 ? place::host : place::nvme;
       const auto both = run_and_resume("power cut", script, steps, seed);
       ASSERT_FALSE(both.before.problem) << both.before.problem->message;
       EXPECT_EQ(both.before.saves.size(), steps / save_every);

@@ -117,6 +117,7 @@ engine_config config_of(const tiny_options& options) {
   return {.nvme = std::move(folders),
           .checkpoint_directory = options.checkpoints,
           .placement = forced_placement{0, 0},
+          .weights = options.weights,
           .tile_elements = block_elements,
           .pipeline_depth = 2,
           .threads = 2,

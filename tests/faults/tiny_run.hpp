@@ -24,6 +24,7 @@ struct tiny_options {
   std::uint64_t steps = 20;
   clipping clipped = clipping::always;
   std::uint32_t undo_tiles = 0;                 ///< whose updates may begin during backward
+  place weights = place::host;                  ///< of all tiles
   std::optional<std::string> checkpoints = {};  ///< folder for them
   std::uint64_t save_every = 0;                 ///< steps; 0: never
   bool save_again = false;                      ///< at once, where a save failed

@@ -171,6 +171,10 @@ class BadInput(InFolder):
     def test_flip_that_never_comes(self):
         self.refuse(2, "flip-step", "prove", "--flip", "memory", "--flip-step", "100")
 
+    def test_weights_that_rest_nowhere(self):
+        self.refuse(2, "nvm.*did you mean 'nvme'", "train", *SMALL, "--weights", "nvm")
+        self.refuse(2, "--weights", "train", *SMALL, "--weights", "device")
+
     def test_model_that_is_none(self):
         self.refuse(2, "heads", "train", "--heads", "3", "--width", "128")
 

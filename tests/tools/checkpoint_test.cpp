@@ -45,6 +45,7 @@ class Checkpoint : public testing::Test {
                            .nvme = {{disk_}},
                            .checkpoint_directory = checkpoints_,
                            .placement = placed,
+                           .weights = weights_,
                            .tile_elements = block_elements * tile_blocks,
                            .threads = 2,
                            .noise_seed = 3});
@@ -107,18 +108,24 @@ class Checkpoint : public testing::Test {
   const std::string checkpoints_ = folder_.path() + "/checkpoints";
   std::unique_ptr<engine> running_;
   std::uint64_t steps_ = 0;
+  place weights_ = place::host;  ///< of tiles on NVMe, in the next engine
 };
 
 TEST_F(Checkpoint, GoesOnInEveryPlaceAsIfNothingHadHappened) {
-  const forced_placement places[] = {{0, 0}, {1, 0}, {0, 1}, {0.4, 0.3}};
-  for (const auto& before : places) {
-    for (const auto& after : places) {
+  const struct {
+    forced_placement fractions;
+    place weights = place::host;
+  } places[] = {{{0, 0}}, {{1, 0}}, {{0, 1}}, {{0.4, 0.3}}, {{0, 0}, place::nvme}};
+  for (const auto& [before, weights_before] : places) {
+    for (const auto& [after, weights_after] : places) {
       steps_ = 0;
+      weights_ = weights_before;
       ASSERT_TRUE(open(before));
       steps(3);
       ASSERT_TRUE(running_->save("a blob"));
       steps(4);
       const auto expected = everything();
+      weights_ = weights_after;
       ASSERT_TRUE(open(after, 3)) << "in tiles of another size";
       const auto blob = running_->load();
       ASSERT_TRUE(blob) << blob.error().message;
@@ -153,38 +160,52 @@ TEST_F(Checkpoint, GoesOnFromTilesThatAreLongerThanItsOwn) {
 }
 
 TEST_F(Checkpoint, KeepsWhatIsInTheCache) {
-  const auto without = open({0, 0});
-  ASSERT_TRUE(without);
-  running_.reset();
-  steps_ = 0;
-  const auto cached = open({0, 0}, 2, without->total(place::host) + bytes{8192 * 6 * 2});
-  ASSERT_TRUE(cached) << cached.error().message;
-  EXPECT_EQ(cached->cached_tiles, 2u);
-  steps(3);
-  ASSERT_TRUE(running_->save(""));
-  steps(2);
-  ASSERT_TRUE(running_->save(""));
-  steps(2);
-  const auto expected = everything();
-  ASSERT_TRUE(open({0, 0}, 2, cached->total(place::host)));
-  ASSERT_TRUE(running_->load());
-  steps_ = 5;
-  steps(2);
-  EXPECT_EQ(everything(), expected);
+  for (const place weights : {place::host, place::nvme}) {
+    weights_ = weights;
+    const auto without = open({0, 0});
+    ASSERT_TRUE(without);
+    running_.reset();
+    steps_ = 0;
+    const auto cached =
+        open({0, 0}, 2,
+             without->total(place::host) + bytes{weights == place::nvme ? 8192u * 16 : 8192u * 12});
+    ASSERT_TRUE(cached) << cached.error().message;
+    EXPECT_EQ(cached->cached_tiles, 2u);
+    steps(3);
+    ASSERT_TRUE(running_->save(""));
+    steps(2);
+    ASSERT_TRUE(running_->save(""));
+    steps(2);
+    const auto expected = everything();
+    ASSERT_TRUE(open({0, 0}, 2, cached->total(place::host)));
+    ASSERT_TRUE(running_->load());
+    steps_ = 5;
+    steps(2);
+    EXPECT_EQ(everything(), expected);
+    running_.reset();
+    files::remove_all(checkpoints_);
+  }
 }
 
 TEST_F(Checkpoint, CopiesNoStateThatRestsOnDisk) {
-  ASSERT_TRUE(open({0, 0}));
-  steps(1);
-  ASSERT_TRUE(running_->save(""));
-  EXPECT_EQ(files::file_size(newest("state-")), 2 * 10 * 4096u) << "the weights, 10 blocks";
-  const std::uint64_t on_disk = size_of(disk_);
-  for (int i = 0; i < 5; ++i) {
+  for (const place weights : {place::host, place::nvme}) {
+    weights_ = weights;
+    ASSERT_TRUE(open({0, 0}));
     steps(1);
     ASSERT_TRUE(running_->save(""));
+    EXPECT_EQ(files::file_size(newest("state-")), weights == place::nvme ? 4096u : 2 * 10 * 4096u)
+        << "the weights, 10 blocks, or a file all the same";
+    const std::uint64_t on_disk = size_of(disk_);
+    for (int i = 0; i < 5; ++i) {
+      steps(1);
+      ASSERT_TRUE(running_->save(""));
+    }
+    EXPECT_EQ(size_of(disk_), on_disk) << "no save takes more room than the plan has set aside";
+    EXPECT_EQ(std::distance(files::directory_iterator(checkpoints_), files::directory_iterator()),
+              2);
+    running_.reset();
+    files::remove_all(checkpoints_);
   }
-  EXPECT_EQ(size_of(disk_), on_disk) << "no save takes more room than the plan has set aside";
-  EXPECT_EQ(std::distance(files::directory_iterator(checkpoints_), files::directory_iterator()), 2);
 }
 
 TEST_F(Checkpoint, RefusesWhatItCannotGoOnFrom) {

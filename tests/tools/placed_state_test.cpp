@@ -51,6 +51,7 @@ expected_run reference_of(const mixed_model& mixed) {
 struct placed_case {
   const char* name;
   forced_placement fractions;
+  place weights = place::host;  ///< of tiles on NVMe
 };
 void PrintTo(const placed_case& shown, std::ostream* to) { *to << shown.name; }
 
@@ -58,7 +59,9 @@ class PlacedState : public testing::TestWithParam<placed_case> {};
 INSTANTIATE_TEST_SUITE_P(Places, PlacedState,
                          testing::Values(placed_case{"device", {1, 0}}, placed_case{"host", {0, 1}},
                                          placed_case{"nvme", {0, 0}},
-                                         placed_case{"mixed", {0.3, 0.3}}),
+                                         placed_case{"mixed", {0.3, 0.3}},
+                                         placed_case{"capacity", {0, 0}, place::nvme},
+                                         placed_case{"capacity_mixed", {0.3, 0.3}, place::nvme}),
                          [](const auto& of) { return std::string(of.param.name); });
 
 TEST_P(PlacedState, HasTheBitsOfTheResidentReference) {
@@ -70,6 +73,7 @@ TEST_P(PlacedState, HasTheBitsOfTheResidentReference) {
       engine placed(mixed.declared, make_backends());
       const auto sealed = placed.seal({.nvme = {{folder.path()}},
                                        .placement = GetParam().fractions,
+                                       .weights = GetParam().weights,
                                        .tile_elements = block_elements * blocks,
                                        .threads = threads});
       ASSERT_TRUE(sealed) << sealed.error().message;

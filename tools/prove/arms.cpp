@@ -63,10 +63,13 @@ status configure(const prove_settings& settings, arm& of) {
   } else if (of.placement == "early") {
     config.placement = forced_placement{0, 0};
     config.undo_memory = bytes{1u << 30};
+  } else if (of.placement == "capacity") {
+    config.placement = forced_placement{0, 0};
+    config.weights = place::nvme;
   } else if (of.placement == "mixed") {
     config.placement = forced_placement{0.3, 0.3};
   } else {
-    return no_such("--placements", of.placement, "device, host, nvme, early, mixed");
+    return no_such("--placements", of.placement, "device, host, nvme, early, capacity, mixed");
   }
   const auto threads = parse_whole(of.threads, {1, 1024});
   const auto tile = parse_count(of.tile);
@@ -170,7 +173,7 @@ std::vector<arm> all_arms(const prove_settings& settings) {
 }  // namespace
 
 std::string arm::name() const {
-  return fmt::format("{:<5} {:<5} {:<6} threads {} tile {:>5} {:<5} {:<8}", encoding, optimizer,
+  return fmt::format("{:<5} {:<5} {:<8} threads {} tile {:>5} {:<5} {:<8}", encoding, optimizer,
                      placement, threads, tile, io, isa);
 }
 

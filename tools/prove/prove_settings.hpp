@@ -13,7 +13,7 @@ enum class flip_target : std::uint8_t { none, memory, disk };
 
 struct prove_settings {
   proof_run run;
-  std::vector<std::string> placements = {"device", "host", "nvme", "early", "mixed"};
+  std::vector<std::string> placements = {"device", "host", "nvme", "early", "capacity", "mixed"};
   std::vector<std::string> encodings = {"exact", "fp32", "fp16", "bf16", "int8"};
   std::vector<std::string> optimizers = {"adamw", "adam", "sgd"};
   std::vector<std::string> threads = {"1", "2"};
