@@ -66,10 +66,12 @@ struct CheckpointRoom : testing::Test {
 };
 
 TEST_F(CheckpointRoom, OfSeveralFoldersIsThePlans) {
-  for (const bytes undo : {0_B, 4_MiB}) {
+  for (const auto& [undo, weights] : {std::pair{0_B, place::host}, std::pair{4_MiB, place::host},
+                                      std::pair{4_MiB, place::nvme}}) {
     engine_config several = config({"a", "b", "c"});
-    several.nvme.front().size = 30_MiB;
+    several.nvme.front().size = 40_MiB;
     several.undo_memory = undo;
+    several.weights = weights;
     engine running(tiles_in_one_layer(5), make_backends());
     const auto sealed = running.seal(several);
     ASSERT_TRUE(sealed) << sealed.error().message;
@@ -78,7 +80,8 @@ TEST_F(CheckpointRoom, OfSeveralFoldersIsThePlans) {
       const bool segment = each.path().filename().string().starts_with("segment-");
       segments += segment ? each.file_size() : 0;
     }
-    EXPECT_EQ(bytes{segments}, sealed->total(place::nvme)) << undo.value;
+    EXPECT_EQ(bytes{segments}, sealed->total(place::nvme))
+        << undo.value << ", weights on " << to_string(weights);
   }
 }
 
