@@ -300,15 +300,12 @@ result<std::string> sealed_engine::load() {
   if (auto usable = checkpoints_->usable(); !usable) {
     return usable.error();
   }
-  (void)settle_updates();  // whatever it met, the checkpoint takes its place
+  // Whatever was under way, and whatever it met: the checkpoint takes its place.
+  (void)settle_updates();
   optimizer_step_->end();
-  if (auto settled = gradient_slots_->settle_all(); !settled) {
-    return settled.error();
-  }
+  (void)gradient_slots_->settle_all();
   gradient_slots_->reset();
-  if (auto settled = layer_slots_->invalidate(); !settled) {
-    return settled.error();
-  }
+  (void)layer_slots_->invalidate();
   // From here on the state is neither the old one nor the checkpoint's until all of it is there.
   pipeline_->drop_cache();
   auto found = checkpoints_->load();

@@ -9,8 +9,8 @@
 #include "tools/bench/arithmetic_floor.hpp"
 #include "tools/bench/bench_document.hpp"
 #include "tools/bench/machine.hpp"
-#include "tools/bench/passes_arms.hpp"
-#include "tools/bench/passes_bench.hpp"
+#include "tools/bench/pass_arms.hpp"
+#include "tools/bench/pass_bench.hpp"
 #include "tools/command/command_call.hpp"
 #include "tools/command/size_text.hpp"
 
@@ -148,7 +148,7 @@ result<exit_code> measure_state(const adam_plan& plan, const adam_settings& sett
 status check_fits(const adam_plan& plan, bool against_passes) {
   for (const elements size : plan.sizes) {
     for (const state_kind& kind : plan.kinds) {
-      const bytes needed = against_passes ? passes_arms::memory_of(size) : memory_of(kind, size);
+      const bytes needed = against_passes ? pass_arms::memory_of(size) : memory_of(kind, size);
       if (const status fits = check_memory(size, needed); !fits) {
         return fits;
       }

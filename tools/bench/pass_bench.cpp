@@ -1,4 +1,4 @@
-#include "tools/bench/passes_bench.hpp"
+#include "tools/bench/pass_bench.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include "cpu/update_backend.hpp"
 #include "tools/bench/adam_check.hpp"
 #include "tools/bench/machine.hpp"
-#include "tools/bench/passes_arms.hpp"
+#include "tools/bench/pass_arms.hpp"
 
 namespace ballast::tools {
 namespace {
@@ -94,7 +94,7 @@ void report(const step_setting& setting, const std::string& arm, const std::stri
                          {"ns_per_parameter", nanoseconds},
                          {"seconds", median(pass.seconds)}}};
   std::string beside = fmt::format("{:>8}", "in cache");
-  if (!in_cache(passes_arms::memory_of(setting.count))) {
+  if (!in_cache(pass_arms::memory_of(setting.count))) {
     row.limit = {pass.limit_name, median(rates(pass.moved, pass.limit))};
     row.efficiency = median(ratios(pass.limit, pass.seconds));
     beside = fmt::format("{:>8.1f} {:>10.3f}", row.limit->value, *row.efficiency);
@@ -118,7 +118,7 @@ void report_ratio(const step_setting& setting, const series& ratio, bench_docume
 }
 
 /// Nothing where the arms take the same steps, to the bit, and the kernels are the reference's.
-result<std::string> difference(passes_arms& arms, update_backend& update, thread_team& team,
+result<std::string> difference(pass_arms& arms, update_backend& update, thread_team& team,
                                bool flip) {
   for (const state_kind& kind : {state_kind{encoding::exact, optimizer::adamw, dtype::bf16},
                                  state_kind{encoding::fp32, optimizer::adamw, dtype::f32}}) {
@@ -138,7 +138,7 @@ result<std::string> difference(passes_arms& arms, update_backend& update, thread
   return arms.difference(update, team);
 }
 
-result<exit_code> measure_steps(passes_arms& arms, update_backend& update, thread_team& team,
+result<exit_code> measure_steps(pass_arms& arms, update_backend& update, thread_team& team,
                                 const adam_settings& settings, bench_document& document) {
   const auto wrong = difference(arms, update, team, settings.flip);
   if (!wrong) {
@@ -175,7 +175,7 @@ result<exit_code> bench_passes(const adam_plan& plan, const adam_settings& setti
                            "elements", "threads", "isa", "B/param", "ns/param", "GB/s", "limit",
                            "efficiency"));
   for (const elements size : plan.sizes) {
-    auto arms = passes_arms::make(size);
+    auto arms = pass_arms::make(size);
     if (!arms) {
       return arms.error();
     }

@@ -1,4 +1,4 @@
-#include "tools/bench/passes_arms.hpp"
+#include "tools/bench/pass_arms.hpp"
 
 #include <fmt/format.h>
 
@@ -51,34 +51,33 @@ const pass_table& passes_beside(const update_backend& update) {
   return update.name() == cpu::name_of(instruction_set::avx512) ? avx512_passes : sse2_passes;
 }
 
-bytes passes_arms::memory_of(elements count) {
+bytes pass_arms::memory_of(elements count) {
   return tools::memory_of(joined_kind, count) + tools::memory_of(apart_kind, count) +
          bytes{2 * count.value};
 }
 
-result<passes_arms> passes_arms::make(elements count) {
+result<pass_arms> pass_arms::make(elements count) {
   auto joined = bench_state::make(joined_kind, count);
   if (!joined) return joined.error();
   auto apart = bench_state::make(apart_kind, count);
   if (!apart) return apart.error();
   auto rounded = cpu::make_huge_page_region(bytes{2 * count.value});
   if (!rounded) return rounded.error();
-  return passes_arms(*std::move(joined), *std::move(apart), *std::move(rounded));
+  return pass_arms(*std::move(joined), *std::move(apart), *std::move(rounded));
 }
 
-passes_arms::passes_arms(bench_state joined, bench_state apart,
-                         std::unique_ptr<memory_region> rounded)
+pass_arms::pass_arms(bench_state joined, bench_state apart, std::unique_ptr<memory_region> rounded)
     : joined_(std::move(joined)),
       apart_(std::move(apart)),
       rounded_(std::move(rounded)),
       sums_(count_up(joined_.count(), block_elements)) {}
 
-void passes_arms::fill(update_backend& update, thread_team& team) {
+void pass_arms::fill(update_backend& update, thread_team& team) {
   joined_.fill(update, team);
   apart_.fill(update, team);
 }
 
-step_pass passes_arms::norm(const pass_table& passes, thread_team& team) {
+step_pass pass_arms::norm(const pass_table& passes, thread_team& team) {
   const worked_array gradient = joined_.array(bench_state::gradient);
   return {"norm", {gradient}, [this, gradient, &passes, &team] {
             team.for_each_slice(count(), 1, [&](element_range slice, std::uint32_t) {
@@ -88,7 +87,7 @@ step_pass passes_arms::norm(const pass_table& passes, thread_team& team) {
           }};
 }
 
-std::vector<step_pass> passes_arms::fused(update_backend& update, thread_team& team) {
+std::vector<step_pass> pass_arms::fused(update_backend& update, thread_team& team) {
   const update_recipe recipe = bench_recipe(joined_kind, 10, clip_coefficient);
   const auto arrays = joined_.arrays();
   return {norm(passes_beside(update), team),
@@ -100,7 +99,7 @@ std::vector<step_pass> passes_arms::fused(update_backend& update, thread_team& t
            }}};
 }
 
-std::vector<step_pass> passes_arms::separate(update_backend& update, thread_team& team) {
+std::vector<step_pass> pass_arms::separate(update_backend& update, thread_team& team) {
   const update_recipe recipe = bench_recipe(apart_kind, 10, 1.0);
   const auto over = [this, &team](auto body) -> work {
     return [this, &team, body] {
@@ -139,7 +138,7 @@ std::vector<step_pass> passes_arms::separate(update_backend& update, thread_team
   return made;
 }
 
-std::string passes_arms::difference(update_backend& update, thread_team& team) {
+std::string pass_arms::difference(update_backend& update, thread_team& team) {
   std::atomic<std::uint64_t> first{count().value};
   team.for_each_slice(count(), 1, [&](element_range slice, std::uint32_t) {
     std::vector<float> values(slice.count.value);

@@ -21,12 +21,12 @@ struct step_pass {
   work run;
 };
 
-class passes_arms {
+class pass_arms {
  public:
   static constexpr double clip_coefficient = 0.5;
 
   /// Errors: exhausted
-  static result<passes_arms> make(elements count);
+  static result<pass_arms> make(elements count);
   static bytes memory_of(elements count);
 
   /// Equal values in both arms.
@@ -47,7 +47,7 @@ class passes_arms {
   std::string backing() const { return joined_.backing(); }
 
  private:
-  passes_arms(bench_state joined, bench_state apart, std::unique_ptr<memory_region> rounded);
+  pass_arms(bench_state joined, bench_state apart, std::unique_ptr<memory_region> rounded);
 
   step_pass norm(const pass_table& passes, thread_team& team);
   std::byte* rounded_at(elements first) const { return rounded_->span().data() + 2 * first.value; }
