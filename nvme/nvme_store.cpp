@@ -231,7 +231,7 @@ result<std::vector<bytes>> shares_of(const store_options& options) {
   for (const store_folder& each : options.folders) {
     auto measured = each.bandwidth || options.folders.size() == 1
                         ? result<double>(each.bandwidth.value_or(1))
-                        : measure_bandwidth(options, each.directory);
+                        : measure_bandwidth(options, each);
     if (!measured) return measured.error();
     bandwidths.push_back(*measured);
   }

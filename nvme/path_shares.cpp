@@ -7,6 +7,7 @@
 #include <nvme/nvme_path.hpp>
 #include <nvme/path_shares.hpp>
 #include <nvme/queue_choice.hpp>
+#include <nvme/segment.hpp>
 #include <nvme/staging.hpp>
 #include <nvme/store_files.hpp>
 
@@ -26,13 +27,26 @@ struct probe {
   std::uint32_t depth;
   std::uint32_t pieces;
 
-  explicit probe(std::span<std::byte> with)
+  /// `most`: bytes of the file; at least `unit`
+  probe(std::span<std::byte> with, bytes most)
       : memory(with),
-        piece(std::clamp(unit * (with.size() / deepest / unit.value), unit, longest_piece)),
+        piece(std::clamp(
+            unit * (std::min<std::uint64_t>(with.size(), most.value) / deepest / unit.value), unit,
+            longest_piece)),
         depth(
             static_cast<std::uint32_t>(std::min<std::size_t>(with.size() / piece.value, deepest))),
-        pieces(static_cast<std::uint32_t>(probed / piece)) {}
+        pieces(static_cast<std::uint32_t>(most / piece)) {}
 };
+
+/// How large a file may be for measuring: it takes no more than the folder's SIZE, and leaves as much
+/// free as it takes.
+bytes file_for(const store_folder& of) {
+  bytes most = std::min(probed, of.most.value_or(probed));
+  if (const auto opened = open_directory(of.directory)) {
+    if (const auto free = free_space(*opened)) most = std::min(most, *free / 2);
+  }
+  return unit * std::max<std::uint64_t>(most / unit, 1);
+}
 
 /// Moves every piece of the probe once.
 status pass(nvme_path& path, io_op op, const probe& of, link_meter& meter) {
@@ -107,7 +121,7 @@ result<std::vector<bytes>> share_out(bytes size, bytes spare,
   return shares;
 }
 
-result<double> measure_bandwidth(const store_options& options, const std::string& directory) {
+result<double> measure_bandwidth(const store_options& options, const store_folder& of_store) {
   store_options unnamed = options;
   unnamed.checkpoints.clear();
   unnamed.name.clear();
@@ -115,8 +129,8 @@ result<double> measure_bandwidth(const store_options& options, const std::string
   const bool has_own = options.arena.size() >= unit.value;
   auto other = staging::make(longest_piece, has_own ? 0 : deepest);
   if (!other) return other.error();
-  const probe of(has_own ? options.arena : other->memory());
-  auto over = make_files(unnamed, directory, of.piece * of.pieces, 0);
+  const probe of(has_own ? options.arena : other->memory(), file_for(of_store));
+  auto over = make_files(unnamed, of_store.directory, of.piece * of.pieces, 0);
   if (!over) return over.error();
   auto path = nvme_path::start(
       {.time = options.time,

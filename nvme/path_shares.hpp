@@ -19,9 +19,10 @@ result<std::vector<bytes>> share_out(bytes size, bytes spare,
                                      const std::vector<double>& bandwidths);
 
 /// Bytes a second that a folder takes and gives back, with as much read as written, as an update
-/// does: some 100 MiB through the store's own queue, on a file that has been written before.
+/// does: some 100 MiB, or what a small folder has room for, through the store's own queue, on a file
+/// that has been written before.
 ///
 /// Errors: those of the folder and its I/O; unwritable is found here
-result<double> measure_bandwidth(const store_options& options, const std::string& directory);
+result<double> measure_bandwidth(const store_options& options, const store_folder& of_store);
 
 }  // namespace ballast::nvme

@@ -130,7 +130,7 @@ TEST_F(several_paths, have_room_left_for_what_another_one_does_not_take) {
 }
 
 TEST_F(several_paths, are_measured_where_nobody_says) {
-  const auto measured = measure_bandwidth(options({}, {}), folder.path() + "/a");
+  const auto measured = measure_bandwidth(options({}, {}), {folder.path() + "/a"});
   ASSERT_TRUE(measured) << measured.error().message;
   EXPECT_GT(*measured, 1e6) << "bytes a second";
   EXPECT_TRUE(std::filesystem::is_empty(folder.path() + "/a"));
@@ -145,7 +145,7 @@ TEST_F(several_paths, are_measured_in_the_stores_own_memory) {
     store_options with = options({}, {});
     with.arena = arena.span();
     with.open_queue = faults::faulty(script, disk);
-    const auto measured = measure_bandwidth(with, folder.path() + "/a");
+    const auto measured = measure_bandwidth(with, {folder.path() + "/a"});
     ASSERT_TRUE(measured) << measured.error().message;
     std::size_t elsewhere = 0;
     for (const io_request& each : script.requests()) {
@@ -154,6 +154,21 @@ TEST_F(several_paths, are_measured_in_the_stores_own_memory) {
     }
     EXPECT_GT(script.requests().size(), 24u);
     EXPECT_EQ(elsewhere, 0u) << "memory that no plan lists";
+  }
+}
+
+TEST_F(several_paths, are_measured_with_no_more_than_may_be_used_there) {
+  for (const std::uint64_t most :
+       {std::uint64_t{4096}, std::uint64_t{100} << 10, std::uint64_t{3} << 20}) {
+    faults::sim_disk disk;
+    faults::fault_script script;
+    store_options with = options({}, {});
+    with.open_queue = faults::faulty(script, disk);
+    const auto measured = measure_bandwidth(with, {folder.path() + "/a", bytes{most}});
+    ASSERT_TRUE(measured) << measured.error().message;
+    for (const io_request& each : script.requests()) {
+      EXPECT_LE(each.offset + each.memory.size(), most);
+    }
   }
 }
 

@@ -86,7 +86,7 @@ finding_line disk(const std::string& directory) {
 finding_line wear_of_disk(const std::string& directory) {
   const steady_clock time;
   const auto measured =
-      nvme::measure_bandwidth({.folders = {{directory}}, .size = {}, .time = time}, directory);
+      nvme::measure_bandwidth({.folders = {{directory}}, .size = {}, .time = time}, {directory});
   if (!measured) {
     return {"disk wear", false, measured.error().message, "choose another folder with --nvme DIR"};
   }
