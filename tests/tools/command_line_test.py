@@ -46,7 +46,7 @@ class Train(InFolder):
         steps = [l for l in lines if "loss" in l]
         self.assertEqual([l["step"] for l in steps], [1, 2, 3])
         for step in steps:
-            self.assertAlmostEqual(sum(step["attribution"].values()), 1, places=2)
+            self.assertAlmostEqual(sum(step["attribution"].values()), 1, delta=0.05)
             self.assertGreater(step["tokens_per_s"], 0)
 
     def test_gives_the_same_losses_wherever_the_state_is(self):
@@ -218,13 +218,13 @@ class Prove(InFolder):
     def test_quick_proof_is_identical(self):
         done = run("prove", "--quick", folder=self.folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn("9 arms identical, 0 different", done.stdout)
+        self.assertIn("10 arms identical, 0 different", done.stdout)
         self.assert_left_nothing()
 
     def test_a_bit_flipped_in_memory_is_different(self):
         done = run("prove", "--quick", "--flip", "memory", folder=self.folder)
         self.assertEqual(done.returncode, 4)
-        self.assertIn("0 arms identical, 9 different", done.stdout)
+        self.assertIn("0 arms identical, 10 different", done.stdout)
 
     def test_a_bit_flipped_on_disk_is_an_error(self):
         done = run("prove", "--quick", "--placements", "nvme", "--flip", "disk", folder=self.folder)
@@ -273,7 +273,7 @@ class ProveAll(InFolder):
         self.assertTrue(all(arm["identical"] for arm in arms))
         self.assertGreaterEqual(len(arms), 64)
         pairs = {(arm["encoding"], arm["optimizer"], arm["placement"]) for arm in arms}
-        self.assertEqual(len(pairs), 5 * 3 * 5)
+        self.assertEqual(len(pairs), 5 * 3 * 6)
         for name in ("threads", "tile_elements", "io", "isa"):
             words = {arm[name] for arm in arms}
             for stored in {arm["encoding"] for arm in arms}:
