@@ -31,9 +31,8 @@ class TraceFile : public testing::Test {
   void TearDown() override { std::filesystem::remove(path_); }
 
   /// One a test: they run at once.
-  const std::string path_ =
-      testing::TempDir() + "ballast_trace_" +
-      testing::UnitTest::GetInstance()->current_test_info()->name() + ".json";
+  const std::string path_ = testing::TempDir() + "ballast_trace_" +
+                            testing::UnitTest::GetInstance()->current_test_info()->name() + ".json";
 };
 
 TEST_F(TraceFile, draws_events_of_one_resource_side_by_side) {
