@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <ballast/rounding.hpp>
-#include <cstring>
+#include <bit>
 #include <random>
 
 #include "cpu/reference.hpp"
@@ -83,7 +83,7 @@ status step_reference::compare(step_arm& with) const {
       return read;
     }
     for (std::size_t at = 0; at < actual.size(); ++at) {
-      if (std::memcmp(&actual[at], &expected[at], sizeof(float)) != 0) {
+      if (std::bit_cast<std::uint32_t>(actual[at]) != std::bit_cast<std::uint32_t>(expected[at])) {
         return failure{
             errc::corrupted,
             fmt::format("{}: after {} steps element {} is {}, the reference's {}", with.name(),
