@@ -3,7 +3,7 @@
 // scale, has a kernel of its own.
 //
 // A storage holds the packs of one thread:
-//   number      precision of the moments' sums
+//   number      precision of the variance's sum
 //   noisy       true when put() reads its random word
 //   load(...)   reads the packs; element k of them is get(k)
 //   put(k, ...) takes the state after a step; returns true when its master has no finite weight

@@ -24,16 +24,23 @@ struct bias_corrections {
   double step_size;  ///< of the quotient m / sqrt(v)
 };
 
+/// The nearest number of 29 significant bits, whose product with a float is exact in double.
+double round_to_29_bits(double value) {
+  constexpr double splitter = 0x1p24 + 1;  // Veltkamp: leaves 53 - 24 bits
+  const double wide = splitter * value;
+  return wide - (wide - value);
+}
+
 }  // namespace
 
 adamw_scalars make_scalars(const adamw_options& options, double learning_rate, std::uint64_t step,
                            double scale) {
   const bias_corrections corrected(options.beta1, options.beta2, step);
   return {
-      .beta1 = options.beta1,
-      .momentum_gain = (1.0 - options.beta1) * scale,
-      .beta2 = options.beta2,
-      .root_gain = std::sqrt(1.0 - options.beta2) * scale,
+      .beta1 = static_cast<float>(options.beta1),
+      .momentum_gain = static_cast<float>((1.0 - options.beta1) * scale),
+      .beta2 = round_to_29_bits(options.beta2),
+      .root_gain = round_to_29_bits(std::sqrt(1.0 - options.beta2) * scale),
       .step_size = static_cast<float>(learning_rate * corrected.step_size),
       .epsilon = static_cast<float>(options.epsilon * corrected.root),
       .decay_rate = static_cast<float>(learning_rate * options.weight_decay),
@@ -44,12 +51,12 @@ adam_scalars make_scalars(const adam_options& options, double learning_rate, std
                           double scale) {
   const bias_corrections corrected(options.beta1, options.beta2, step);
   return {
-      .scale = scale,
-      .weight_decay = options.weight_decay,
-      .beta1 = options.beta1,
-      .momentum_gain = 1.0 - options.beta1,
-      .beta2 = options.beta2,
-      .root_gain = std::sqrt(1.0 - options.beta2),
+      .scale = static_cast<float>(scale),
+      .weight_decay = static_cast<float>(options.weight_decay),
+      .beta1 = static_cast<float>(options.beta1),
+      .momentum_gain = static_cast<float>(1.0 - options.beta1),
+      .beta2 = round_to_29_bits(options.beta2),
+      .root_gain = round_to_29_bits(std::sqrt(1.0 - options.beta2)),
       .step_size = static_cast<float>(learning_rate * corrected.step_size),
       .epsilon = static_cast<float>(options.epsilon * corrected.root),
   };
@@ -58,11 +65,11 @@ adam_scalars make_scalars(const adam_options& options, double learning_rate, std
 sgd_scalars make_scalars(const sgd_options& options, double learning_rate, std::uint64_t,
                          double scale) {
   return {
-      .scale = scale,
-      .weight_decay = options.weight_decay,
-      .momentum = options.momentum,
-      .gradient_share = options.nesterov ? 1.0 : 0.0,
-      .momentum_share = options.nesterov ? options.momentum : 1.0,
+      .scale = static_cast<float>(scale),
+      .weight_decay = static_cast<float>(options.weight_decay),
+      .momentum = static_cast<float>(options.momentum),
+      .gradient_share = options.nesterov ? 1.0F : 0.0F,
+      .momentum_share = options.nesterov ? static_cast<float>(options.momentum) : 1.0F,
       .learning_rate = static_cast<float>(learning_rate),
   };
 }

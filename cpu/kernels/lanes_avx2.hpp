@@ -43,6 +43,9 @@ struct avx2_lanes {
   static real to_real(words value) { return _mm256_cvtepi32_ps(raw(value)); }
   static bool any_word(words seen) { return _mm256_movemask_epi8(raw(seen)) != 0; }
 
+  static bool any_nan(real a, real b) {
+    return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_UNORD_Q)) != 0;
+  }
   static real canonical(real value) {
     const __m256 is_nan = _mm256_cmp_ps(value, value, _CMP_UNORD_Q);
     return _mm256_blendv_ps(value, _mm256_castsi256_ps(_mm256_set1_epi32(0x7FC00000)), is_nan);
@@ -88,9 +91,12 @@ struct avx2_lanes {
   static halves low_halves(real first, real second) {
     return in_order(_mm256_packus_epi32(raw(bits(first) & 0xFFFFu), raw(bits(second) & 0xFFFFu)));
   }
+  static halves plus_borrow(halves high, halves low) {
+    return _mm256_sub_epi16(high, _mm256_srai_epi16(low, 15));
+  }
   /// The weights: the high half of each, and one more where the low half is negative.
   static halves round_halves(real first, real second, halves low) {
-    return _mm256_sub_epi16(high_halves(bits(first), bits(second)), _mm256_srai_epi16(low, 15));
+    return plus_borrow(high_halves(bits(first), bits(second)), low);
   }
 
   // fp16
@@ -141,6 +147,13 @@ struct avx2_lanes {
 
   // Findings
 
+  static halves larger_magnitude(halves seen, halves values) {
+    return _mm256_max_epi16(seen, _mm256_and_si256(values, _mm256_set1_epi16(0x7FFF)));
+  }
+  static bool any_from(halves values, short least) {
+    return _mm256_movemask_epi8(
+               _mm256_cmpgt_epi16(values, _mm256_set1_epi16(static_cast<short>(least - 1)))) != 0;
+  }
   /// A weight is infinite and not by itself: its residual is not zero.
   static void note_weight_overflow(flags& seen, halves weight, halves residual) {
     const __m256i magnitude = _mm256_and_si256(weight, _mm256_set1_epi16(0x7FFF));
@@ -161,6 +174,7 @@ struct avx2_lanes {
 
   // Doubles
 
+  static wide multiply_add(wide a, wide b, wide c) { return _mm256_fmadd_pd(a, b, c); }
   static wide load_wide(const float* from) { return _mm256_cvtps_pd(_mm_loadu_ps(from)); }
   static wide widen_low(real values) { return _mm256_cvtps_pd(_mm256_castps256_ps128(values)); }
   static wide widen_high(real values) { return _mm256_cvtps_pd(_mm256_extractf128_ps(values, 1)); }

@@ -65,6 +65,7 @@ struct avx512_lanes {
   static real to_real(words value) { return _mm512_cvtepi32_ps(raw(value)); }
   static bool any_word(words seen) { return _mm512_test_epi32_mask(raw(seen), raw(seen)) != 0; }
 
+  static bool any_nan(real a, real b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q) != 0; }
   /// One instruction chooses by class: NaNs of both kinds (fields 0 and 1 of the table) take the
   /// first operand, everything else the second.
   static real canonical(real value) {
@@ -113,9 +114,12 @@ struct avx512_lanes {
   static halves low_halves(real first, real second) {
     return _mm512_permutex2var_epi16(raw(bits(first)), load_places(low_places), raw(bits(second)));
   }
+  static halves plus_borrow(halves high, halves low) {
+    return _mm512_sub_epi16(high, _mm512_srai_epi16(low, 15));
+  }
   /// The weights: the high half of each, and one more where the low half is negative.
   static halves round_halves(real first, real second, halves low) {
-    return _mm512_sub_epi16(high_halves(bits(first), bits(second)), _mm512_srai_epi16(low, 15));
+    return plus_borrow(high_halves(bits(first), bits(second)), low);
   }
 
   // fp16
@@ -161,6 +165,12 @@ struct avx512_lanes {
 
   // Findings
 
+  static halves larger_magnitude(halves seen, halves values) {
+    return _mm512_max_epi16(seen, _mm512_and_si512(values, _mm512_set1_epi16(0x7FFF)));
+  }
+  static bool any_from(halves values, short least) {
+    return _mm512_cmpge_epi16_mask(values, _mm512_set1_epi16(least)) != 0;
+  }
   /// A weight is infinite and not by itself: its residual is not zero.
   static void note_weight_overflow(flags& seen, halves weight, halves residual) {
     const __m512i magnitude = _mm512_and_si512(weight, _mm512_set1_epi16(0x7FFF));
@@ -179,6 +189,7 @@ struct avx512_lanes {
 
   // Doubles
 
+  static wide multiply_add(wide a, wide b, wide c) { return _mm512_fmadd_pd(a, b, c); }
   static wide load_wide(const float* from) { return _mm512_cvtps_pd(_mm256_loadu_ps(from)); }
   static wide widen_low(real values) { return _mm512_cvtps_pd(_mm512_castps512_ps256(values)); }
   static wide widen_high(real values) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(values, 1)); }

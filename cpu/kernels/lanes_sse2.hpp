@@ -40,6 +40,7 @@ struct sse2_lanes {
   static real to_real(words value) { return _mm_cvtepi32_ps(raw(value)); }
   static bool any_word(words seen) { return _mm_movemask_epi8(raw(seen)) != 0; }
 
+  static bool any_nan(real a, real b) { return _mm_movemask_ps(_mm_cmpunord_ps(a, b)) != 0; }
   static real canonical(real value) {
     const __m128 is_nan = _mm_cmpunord_ps(value, value);
     const __m128 nan = _mm_castsi128_ps(_mm_set1_epi32(0x7FC00000));
@@ -91,9 +92,12 @@ struct sse2_lanes {
   }
   /// The residuals: the low half of each.
   static halves low_halves(real first, real second) { return low_of(bits(first), bits(second)); }
+  static halves plus_borrow(halves high, halves low) {
+    return _mm_sub_epi16(high, _mm_srai_epi16(low, 15));
+  }
   /// The weights: the high half of each, and one more where the low half is negative.
   static halves round_halves(real first, real second, halves low) {
-    return _mm_sub_epi16(high_halves(bits(first), bits(second)), _mm_srai_epi16(low, 15));
+    return plus_borrow(high_halves(bits(first), bits(second)), low);
   }
 
   // fp16: no instruction before F16C. The steps of arithmetic::widen_f16 and round_to_f16.
@@ -159,6 +163,13 @@ struct sse2_lanes {
 
   // Findings
 
+  static halves larger_magnitude(halves seen, halves values) {
+    return _mm_max_epi16(seen, _mm_and_si128(values, _mm_set1_epi16(0x7FFF)));
+  }
+  static bool any_from(halves values, short least) {
+    return _mm_movemask_epi8(
+               _mm_cmpgt_epi16(values, _mm_set1_epi16(static_cast<short>(least - 1)))) != 0;
+  }
   /// A weight is infinite and not by itself: its residual is not zero.
   static void note_weight_overflow(flags& seen, halves weight, halves residual) {
     const __m128i magnitude = _mm_and_si128(weight, _mm_set1_epi16(0x7FFF));
@@ -178,6 +189,7 @@ struct sse2_lanes {
 
   // Doubles
 
+  static wide multiply_add(wide a, wide b, wide c) { return a * b + c; }
   static wide load_wide(const float* from) {
     return _mm_cvtps_pd(
         _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i_u*>(from))));

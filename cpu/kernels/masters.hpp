@@ -1,7 +1,8 @@
-// The master weights of two vectors of elements as every encoding stores them: load, and store with
-// a note of those whose weight is infinite although they are not.
+// The master weights of two vectors of elements as every encoding stores them: load and store, and a
+// closer look at a group in which some were NaN or perhaps too large for a weight.
 #pragma once
 
+#include <ballast/arithmetic/rounding_noise.hpp>
 #include <cpu/kernels/table.hpp>
 
 namespace ballast::cpu {
@@ -11,27 +12,15 @@ struct master_bytes {
   std::size_t weights, residual;
 };
 
-/// Notes finite values of a magnitude from the bits `Least` on: those of all values, counted from
-/// there, wrap below the smallest and pass infinity's above.
-template <class Lanes, std::uint32_t Least>
-struct finite_above {
-  using words = typename Lanes::words;
-
-  [[gnu::always_inline]] void note(typename Lanes::real value) {
-    smallest = Lanes::smaller(smallest, (Lanes::bits(value) & 0x7FFFFFFFu) - Least);
-  }
-  [[gnu::always_inline]] bool found() const {
-    return Lanes::any_word((words)(smallest < 0x7F800000u - Least));
-  }
-
-  words smallest = words{} - 1u;
-};
+/// bf16 halves from here on are those of the largest weight, infinities and NaNs.
+inline constexpr short largest_half = 0x7F7F;
 
 template <class Lanes>
 struct fp32_master {
   using real = typename Lanes::real;
   using words = typename Lanes::words;
   static constexpr master_bytes widths = {4, 0};
+  static constexpr bool takes_noise = false;
 
   explicit fp32_master(const state_arrays& state)
       : weights(reinterpret_cast<float*>(state.weights)) {}
@@ -43,10 +32,20 @@ struct fp32_master {
   [[gnu::always_inline]] void store(std::size_t i, real first, real second, const words (&)[2]) {
     first.store_unaligned(weights + i);
     second.store_unaligned(weights + i + Lanes::width);
+    sum = xsimd::fma(first, second, sum);
+  }
+  /// A NaN stays in the sum. So may what infinities make there.
+  [[gnu::always_inline]] bool odd() const { return Lanes::any_nan(sum, sum); }
+  [[gnu::always_inline]] void look_closer(std::size_t group) {
+    for (std::size_t i = group; i < group + arithmetic::group_elements; i += Lanes::width) {
+      Lanes::canonical(real::load_unaligned(weights + i)).store_unaligned(weights + i);
+    }
+    sum = real(0.0f);
   }
   [[gnu::always_inline]] bool overflowed() const { return false; }
 
   float* weights;
+  real sum = real(0.0f);
 };
 
 /// `exact` and `bf16`: the halves of an fp32 master.
@@ -54,7 +53,9 @@ template <class Lanes>
 struct split_masters {
   using real = typename Lanes::real;
   using words = typename Lanes::words;
+  using halves = typename Lanes::halves;
   static constexpr master_bytes widths = {2, 2};
+  static constexpr bool takes_noise = false;
 
   explicit split_masters(const state_arrays& state)
       : weights(state.weights), residual(state.residual) {}
@@ -63,17 +64,36 @@ struct split_masters {
     Lanes::join(Lanes::load_halves(weights + 2 * i), Lanes::load_halves(residual + 2 * i), p);
   }
   [[gnu::always_inline]] void store(std::size_t i, real first, real second, const words (&)[2]) {
-    const auto low = Lanes::low_halves(first, second);
-    const auto high = Lanes::round_halves(first, second, low);
-    Lanes::note_weight_overflow(overflow, high, low);
-    Lanes::store_halves(weights + 2 * i, high);
+    const halves low = Lanes::low_halves(first, second);
+    const halves high = Lanes::high_halves(Lanes::bits(first), Lanes::bits(second));
+    Lanes::store_halves(weights + 2 * i, Lanes::plus_borrow(high, low));
     Lanes::store_halves(residual + 2 * i, low);
+    largest = Lanes::larger_magnitude(largest, high);
   }
-  [[gnu::always_inline]] bool overflowed() const { return Lanes::any(overflow); }
+  [[gnu::always_inline]] bool odd() const { return Lanes::any_from(largest, largest_half); }
+  /// The halves of a NaN join to the same one.
+  [[gnu::always_inline]] void look_closer(std::size_t group) {
+    typename Lanes::flags seen{};
+    for (std::size_t i = group; i < group + arithmetic::group_elements; i += 2 * Lanes::width) {
+      real p[2];
+      load(i, p);
+      const real first = Lanes::canonical(p[0]);
+      const real second = Lanes::canonical(p[1]);
+      const halves low = Lanes::low_halves(first, second);
+      const halves high = Lanes::round_halves(first, second, low);
+      Lanes::note_weight_overflow(seen, high, low);
+      Lanes::store_halves(weights + 2 * i, high);
+      Lanes::store_halves(residual + 2 * i, low);
+    }
+    overflow |= Lanes::any(seen);
+    largest = halves{};
+  }
+  [[gnu::always_inline]] bool overflowed() const { return overflow; }
 
   std::byte* weights;
   std::byte* residual;
-  typename Lanes::flags overflow{};
+  halves largest{};
+  bool overflow = false;
 };
 
 /// The master in fp32, and its fp16 weight, which is only written: past the cache where it can be.
@@ -82,6 +102,9 @@ struct fp16_master {
   using real = typename Lanes::real;
   using words = typename Lanes::words;
   static constexpr master_bytes widths = {2, 4};
+  static constexpr bool takes_noise = false;
+  /// 65520, half way from the largest f16 to the next, in bits.
+  static constexpr std::uint32_t too_large = 0x477FF000;
 
   explicit fp16_master(const state_arrays& state)
       : weights(state.weights),
@@ -92,11 +115,13 @@ struct fp16_master {
     p[0] = real::load_unaligned(master + i);
     p[1] = real::load_unaligned(master + i + Lanes::width);
   }
+  [[gnu::always_inline]] static words magnitude(real value) {
+    return Lanes::bits(value) & 0x7FFFFFFFu;
+  }
   [[gnu::always_inline]] void store(std::size_t i, real first, real second, const words (&)[2]) {
     first.store_unaligned(master + i);
     second.store_unaligned(master + i + Lanes::width);
-    overflow.note(first);
-    overflow.note(second);
+    largest = Lanes::larger(largest, Lanes::larger(magnitude(first), magnitude(second)));
     const auto halves = Lanes::narrow_f16(first, second);
     if (stream) {
       Lanes::stream_halves(weights + 2 * i, halves);
@@ -104,16 +129,33 @@ struct fp16_master {
       Lanes::store_halves(weights + 2 * i, halves);
     }
   }
+  [[gnu::always_inline]] bool odd() const { return Lanes::any_word((words)(largest >= too_large)); }
+  [[gnu::always_inline]] void look_closer(std::size_t group) {
+    constexpr std::uint32_t finite = 0x7F800000u - too_large;  // and smaller ones wrap around
+    for (std::size_t i = group; i < group + arithmetic::group_elements; i += 2 * Lanes::width) {
+      real p[2];
+      load(i, p);
+      const real first = Lanes::canonical(p[0]);
+      const real second = Lanes::canonical(p[1]);
+      first.store_unaligned(master + i);
+      second.store_unaligned(master + i + Lanes::width);
+      Lanes::store_halves(weights + 2 * i, Lanes::narrow_f16(first, second));
+      const words nearest =
+          Lanes::smaller(magnitude(first) - too_large, magnitude(second) - too_large);
+      overflow |= Lanes::any_word((words)(nearest < finite));
+    }
+    largest = words{};
+  }
   [[gnu::always_inline]] bool overflowed() const {
     Lanes::end_streams();
-    return overflow.found();
+    return overflow;
   }
 
   std::byte* weights;
   float* master;
   bool stream;
-  // From 65520 on, which is half way from the largest f16 to the next.
-  finite_above<Lanes, 0x477FF000> overflow;
+  words largest{};
+  bool overflow = false;
 };
 
 /// `int8`: a bf16 weight and the next 8 bits, rounded up or down by the lowest 8 bits of noise.
@@ -121,7 +163,9 @@ template <class Lanes>
 struct short_split_masters {
   using real = typename Lanes::real;
   using words = typename Lanes::words;
+  using halves = typename Lanes::halves;
   static constexpr master_bytes widths = {2, 1};
+  static constexpr bool takes_noise = true;
 
   explicit short_split_masters(const state_arrays& state)
       : weights(state.weights), residual(state.residual) {}
@@ -129,22 +173,41 @@ struct short_split_masters {
   [[gnu::always_inline]] void load(std::size_t i, real (&p)[2]) const {
     Lanes::join(Lanes::load_halves(weights + 2 * i), Lanes::load_high_bytes(residual + i), p);
   }
-  /// The noise may stay in the lowest 8 bits: what is stored is above them.
+  /// The noise may stay in the lowest 8 bits: what is stored is above them. A NaN stays one: noise
+  /// does not reach what is set of it.
   [[gnu::always_inline]] void store(std::size_t i, real first, real second,
                                     const words (&noise)[2]) {
     const real a = Lanes::real_of(Lanes::bits(first) + (noise[0] & 0xFFu));
     const real b = Lanes::real_of(Lanes::bits(second) + (noise[1] & 0xFFu));
-    const auto low = Lanes::low_halves(a, b);
-    const auto high = Lanes::round_halves(a, b, low);
-    Lanes::note_infinite(overflow, high);
-    Lanes::store_halves(weights + 2 * i, high);
+    const halves low = Lanes::low_halves(a, b);
+    const halves high = Lanes::high_halves(Lanes::bits(a), Lanes::bits(b));
+    Lanes::store_halves(weights + 2 * i, Lanes::plus_borrow(high, low));
     Lanes::store_high_bytes(residual + i, low);
+    largest = Lanes::larger_magnitude(largest, high);
   }
-  [[gnu::always_inline]] bool overflowed() const { return Lanes::any(overflow); }
+  [[gnu::always_inline]] bool odd() const { return Lanes::any_from(largest, largest_half); }
+  [[gnu::always_inline]] void look_closer(std::size_t group) {
+    typename Lanes::flags seen{};
+    for (std::size_t i = group; i < group + arithmetic::group_elements; i += 2 * Lanes::width) {
+      real p[2];
+      load(i, p);
+      const real first = Lanes::canonical(p[0]);
+      const real second = Lanes::canonical(p[1]);
+      const halves low = Lanes::low_halves(first, second);
+      const halves high = Lanes::round_halves(first, second, low);
+      Lanes::note_infinite(seen, high);
+      Lanes::store_halves(weights + 2 * i, high);
+      Lanes::store_high_bytes(residual + i, low);
+    }
+    overflow |= Lanes::any(seen);
+    largest = halves{};
+  }
+  [[gnu::always_inline]] bool overflowed() const { return overflow; }
 
   std::byte* weights;
   std::byte* residual;
-  typename Lanes::flags overflow{};
+  halves largest{};
+  bool overflow = false;
 };
 
 }  // namespace ballast::cpu

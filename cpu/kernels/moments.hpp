@@ -1,5 +1,5 @@
 // The moments of one group of 128 elements, two vectors at a time, as every encoding stores them:
-// load, take() what a step made of them, and finish() the group.
+// load, take() what a step made of them, and finish() the group. A NaN is stored as the one.
 #pragma once
 
 #include <cpu/kernels/noise_sequence.hpp>
@@ -17,19 +17,19 @@ template <class Lanes, class Rule>
 struct f32_moments {
   using precision = typename Rule::precision;
   using number = typename Rule::number;
+  using real = typename Lanes::real;
   using words = typename Lanes::words;
   static constexpr moment_bytes widths = {4, 0};
   static constexpr bool takes_noise = false;
 
-  struct scratch {};
-
-  f32_moments(const state_arrays& state, std::size_t, scratch&)
+  f32_moments(const state_arrays& state, std::size_t first)
       : momentum(reinterpret_cast<float*>(state.momentum)),
-        variance(reinterpret_cast<float*>(state.variance)) {}
+        variance(reinterpret_cast<float*>(state.variance)),
+        begin(first) {}
 
-  [[gnu::always_inline]] void load(std::size_t i, number (&m)[2], number (&v)[2]) const {
-    m[0] = precision::load(momentum + i);
-    m[1] = precision::load(momentum + i + Lanes::width);
+  [[gnu::always_inline]] void load(std::size_t i, real (&m)[2], number (&v)[2]) const {
+    m[0] = real::load_unaligned(momentum + i);
+    m[1] = real::load_unaligned(momentum + i + Lanes::width);
     if constexpr (Rule::has_variance) {
       v[0] = precision::load(variance + i);
       v[1] = precision::load(variance + i + Lanes::width);
@@ -37,20 +37,31 @@ struct f32_moments {
   }
   [[gnu::always_inline]] void take(std::size_t i, const stepped<Lanes>& first,
                                    const stepped<Lanes>& second, const words (&)[2]) {
-    Lanes::canonical(first.momentum).store_unaligned(momentum + i);
-    Lanes::canonical(second.momentum).store_unaligned(momentum + i + Lanes::width);
+    first.momentum.store_unaligned(momentum + i);
+    second.momentum.store_unaligned(momentum + i + Lanes::width);
     if constexpr (Rule::has_variance) {
-      Lanes::canonical(first.variance).store_unaligned(variance + i);
-      Lanes::canonical(second.variance).store_unaligned(variance + i + Lanes::width);
+      first.variance.store_unaligned(variance + i);
+      second.variance.store_unaligned(variance + i + Lanes::width);
     }
   }
-  [[gnu::always_inline]] void finish(const noise_sequence<Lanes>&) const {}
+  [[gnu::always_inline]] void finish(const noise_sequence<Lanes>&, const stepped_group&) const {}
+  /// The one NaN for every NaN of the group.
+  [[gnu::always_inline]] void make_canonical() const {
+    for (std::size_t i = begin; i < begin + arithmetic::group_elements; i += Lanes::width) {
+      Lanes::canonical(real::load_unaligned(momentum + i)).store_unaligned(momentum + i);
+      if constexpr (Rule::has_variance) {
+        Lanes::canonical(real::load_unaligned(variance + i)).store_unaligned(variance + i);
+      }
+    }
+  }
 
   float* momentum;
   float* variance;
+  std::size_t begin;
 };
 
-/// Rounded up or down by 16 bits of noise each.
+/// Rounded up or down by 16 bits of noise each. A NaN stays one: it is of 16 bits, as all that it may
+/// come from, and noise does not reach them.
 template <class Lanes, class Rule>
 struct bf16_moments {
   using real = typename Lanes::real;
@@ -58,10 +69,8 @@ struct bf16_moments {
   static constexpr moment_bytes widths = {2, 0};
   static constexpr bool takes_noise = true;
 
-  struct scratch {};
-
-  bf16_moments(const state_arrays& state, std::size_t, scratch&)
-      : momentum(state.momentum), variance(state.variance) {}
+  bf16_moments(const state_arrays& state, std::size_t first)
+      : momentum(state.momentum), variance(state.variance), begin(first) {}
 
   [[gnu::always_inline]] void load(std::size_t i, real (&m)[2], real (&v)[2]) const {
     Lanes::widen_bf16(Lanes::load_halves(momentum + 2 * i), m);
@@ -76,16 +85,28 @@ struct bf16_moments {
       store(variance, i, first.variance, noise[0] >> 16, second.variance, noise[1] >> 16);
     }
   }
-  [[gnu::always_inline]] void finish(const noise_sequence<Lanes>&) const {}
+  [[gnu::always_inline]] void finish(const noise_sequence<Lanes>&, const stepped_group&) const {}
+  [[gnu::always_inline]] void make_canonical() const {
+    for (std::size_t i = begin; i < begin + arithmetic::group_elements; i += 2 * Lanes::width) {
+      make_canonical(momentum + 2 * i);
+      if constexpr (Rule::has_variance) make_canonical(variance + 2 * i);
+    }
+  }
+  [[gnu::always_inline]] static void make_canonical(std::byte* at) {
+    real values[2];
+    Lanes::widen_bf16(Lanes::load_halves(at), values);
+    Lanes::store_halves(at, Lanes::high_halves(Lanes::bits(Lanes::canonical(values[0])),
+                                               Lanes::bits(Lanes::canonical(values[1]))));
+  }
   [[gnu::always_inline]] static void store(std::byte* array, std::size_t i, real first, words a,
                                            real second, words b) {
     Lanes::store_halves(array + 2 * i,
-                        Lanes::high_halves(Lanes::bits(Lanes::canonical(first)) + a,
-                                           Lanes::bits(Lanes::canonical(second)) + b));
+                        Lanes::high_halves(Lanes::bits(first) + a, Lanes::bits(second) + b));
   }
 
   std::byte* momentum;
   std::byte* variance;
+  std::size_t begin;
 };
 
 /// Codes of 8 bits under a scale a group: what the steps made waits until the largest is known.
@@ -99,17 +120,11 @@ struct int8_moments {
   static constexpr bool takes_noise = true;
   static constexpr std::size_t group = 128;
 
-  /// What the steps of a group made.
-  struct scratch {
-    alignas(64) float momenta[group];
-    alignas(64) float roots[group];
-  };
-
   struct factors {
     float scale, inverse;
   };
 
-  int8_moments(const state_arrays& state, std::size_t first, scratch& space)
+  int8_moments(const state_arrays& state, std::size_t first)
       : momentum(state.momentum + first),
         variance(Rule::has_variance ? state.variance + first : nullptr),
         begin(first),
@@ -117,8 +132,7 @@ struct int8_moments {
         variance_scale(Rule::has_variance ? state.variance_scale + sizeof(float) * (first / group)
                                           : nullptr),
         m_scale(load_scale(momentum_scale)),
-        v_scale(Rule::has_variance ? load_scale(variance_scale) : 0.0f),
-        made(&space) {}
+        v_scale(Rule::has_variance ? load_scale(variance_scale) : 0.0f) {}
 
   [[gnu::always_inline]] void load(std::size_t i, real (&m)[2], real (&v)[2]) const {
     words codes[2];
@@ -133,23 +147,21 @@ struct int8_moments {
       v[1] = second * second;
     }
   }
-  [[gnu::always_inline]] void take(std::size_t i, const stepped<Lanes>& first,
+  [[gnu::always_inline]] void take(std::size_t, const stepped<Lanes>& first,
                                    const stepped<Lanes>& second, const words (&)[2]) {
-    take_one(i - begin, first);
-    take_one(i - begin + Lanes::width, second);
+    note_largest(first);
+    note_largest(second);
   }
-  [[gnu::always_inline]] void take_one(std::size_t at, const stepped<Lanes>& after) {
-    after.momentum.store_aligned(made->momenta + at);
+  [[gnu::always_inline]] void note_largest(const stepped<Lanes>& after) {
     largest_momentum = Lanes::larger(largest_momentum, Lanes::bits(after.momentum) & 0x7FFFFFFFu);
     if constexpr (Rule::has_variance) {
-      after.root.store_aligned(made->roots + at);
-      largest_root = Lanes::larger(largest_root, Lanes::bits(after.root));
+      largest_root = Lanes::larger(largest_root, Lanes::bits(after.root_or_gradient));
     }
   }
   /// The group's scales, from its largest values, and its codes. (Written while the next group was
   /// under way, which hides the latency of both, they came out 3 % faster: not worth a second
   /// buffer.)
-  [[gnu::always_inline]] void finish(noise_sequence<Lanes> noise) const {
+  [[gnu::always_inline]] void finish(noise_sequence<Lanes> noise, const stepped_group& made) const {
     const factors by_momentum = factors_of(Lanes::largest(largest_momentum), 127.0f);
     __builtin_memcpy(momentum_scale, &by_momentum.scale, sizeof(float));
     factors by_root{};
@@ -168,15 +180,18 @@ struct int8_moments {
       const words first = drawn[0] >> 9;
       const words second = drawn[1] >> 9;
       if (by_momentum.inverse != 0) {
-        Lanes::store_codes(momentum + at, level(made->momenta + at, m_inverse, first),
-                           level(made->momenta + at + Lanes::width, m_inverse, second), 0);
+        Lanes::store_codes(momentum + at, level(made.momenta + at, m_inverse, first),
+                           level(made.momenta + at + Lanes::width, m_inverse, second), 0);
       }
       if (Rule::has_variance && by_root.inverse != 0) {
-        Lanes::store_codes(variance + at, level(made->roots + at, r_inverse, first),
-                           level(made->roots + at + Lanes::width, r_inverse, second), 1);
+        Lanes::store_codes(variance + at, level(made.roots_or_gradients + at, r_inverse, first),
+                           level(made.roots_or_gradients + at + Lanes::width, r_inverse, second),
+                           1);
       }
     }
   }
+
+  [[gnu::always_inline]] void make_canonical() const {}
 
  private:
   /// arithmetic::scale_of
@@ -204,7 +219,6 @@ struct int8_moments {
   std::byte* variance_scale;
   real m_scale, v_scale;
   words largest_momentum{}, largest_root{};
-  scratch* made;
 };
 
 }  // namespace ballast::cpu

@@ -35,6 +35,12 @@ struct in_double {
   [[gnu::always_inline]] static real rounded(const number& value) {
     return Lanes::narrow(value.low, value.high);
   }
+  /// sum + a * b. The product is exact (round_to_29_bits), so one rounding is as good as two.
+  [[gnu::always_inline]] static number plus_exact_product(const number& sum, const number& a,
+                                                          const number& b) {
+    return {Lanes::multiply_add(a.low, b.low, sum.low),
+            Lanes::multiply_add(a.high, b.high, sum.high)};
+  }
 };
 
 /// For moments that are rounded further: double would buy nothing.
@@ -47,7 +53,12 @@ struct in_float {
     return real(static_cast<float>(value));
   }
   [[gnu::always_inline]] static number from(real values) { return values; }
+  [[gnu::always_inline]] static number load(const float* at) { return real::load_unaligned(at); }
   [[gnu::always_inline]] static real rounded(number value) { return value; }
+  /// sum + a * b, rounded twice: in fp32 no product is exact.
+  [[gnu::always_inline]] static number plus_exact_product(number sum, number a, number b) {
+    return a * b + sum;
+  }
 };
 
 }  // namespace ballast::cpu

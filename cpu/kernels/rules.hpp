@@ -1,19 +1,59 @@
 // The optimizers on vectors: the formulas of ballast/arithmetic/optimizers.hpp, operation by
-// operation. A rule holds a step's scalars and steps one vector of elements.
+// operation. A rule holds a step's scalars; it steps a vector of elements' moments, and later moves
+// their weights.
 #pragma once
 
+#include <ballast/arithmetic/rounding_noise.hpp>
 #include <ballast/optimizer_scalars.hpp>
 #include <cpu/kernels/numbers.hpp>
 
 namespace ballast::cpu {
 
-/// A vector of elements after a step. The weight is canonical; the rest is as computed.
+/// A vector of elements' moments after a step, as computed, and what their weights need besides the
+/// momentum: the variance's root, or, of SGD, the gradient with its decay.
 template <class Lanes>
 struct stepped {
-  typename Lanes::real weight, momentum, variance, root;
+  typename Lanes::real momentum, variance, root_or_gradient;
 };
 
-/// step_size * m / (sqrt(v) + epsilon), and the root.
+/// What the steps of a group made, until its weights have been moved.
+struct stepped_group {
+  alignas(64) float momenta[arithmetic::group_elements];
+  alignas(64) float roots_or_gradients[arithmetic::group_elements];
+
+  template <class Lanes>
+  [[gnu::always_inline]] void keep(std::size_t at, const stepped<Lanes>& made) {
+    made.momentum.store_aligned(momenta + at);
+    made.root_or_gradient.store_aligned(roots_or_gradients + at);
+  }
+  template <class Lanes, class Rule>
+  [[gnu::always_inline]] typename Lanes::real weight(const Rule& rule, std::size_t at,
+                                                     typename Lanes::real before) const {
+    using real = typename Lanes::real;
+    return rule.weight(before, real::load_aligned(momenta + at),
+                       real::load_aligned(roots_or_gradients + at));
+  }
+};
+
+/// beta2 * v + (root_gain * g)^2
+template <class Lanes, template <class> class Precision>
+struct variance_average {
+  using precision = Precision<Lanes>;
+  using real = typename Lanes::real;
+  using number = typename precision::number;
+
+  variance_average(double decay, double gain)
+      : beta2(precision::constant(decay)), root_gain(precision::constant(gain)) {}
+
+  [[gnu::always_inline]] real operator()(const number& v, real g) const {
+    const number grown = root_gain * precision::from(g);
+    return precision::rounded(precision::plus_exact_product(grown * grown, beta2, v));
+  }
+
+  number beta2, root_gain;
+};
+
+/// step_size * m / (root + epsilon)
 template <class Lanes>
 struct adam_quotient {
   using real = typename Lanes::real;
@@ -30,27 +70,25 @@ struct adamw_rule {
   using real = typename Lanes::real;
   using number = typename precision::number;
   static constexpr bool has_variance = true;
+  static constexpr bool decays_gradient = false;  ///< its moments do not look at the weight
 
   explicit adamw_rule(const adamw_scalars& scalars)
-      : beta1(precision::constant(scalars.beta1)),
-        momentum_gain(precision::constant(scalars.momentum_gain)),
-        beta2(precision::constant(scalars.beta2)),
-        root_gain(precision::constant(scalars.root_gain)),
+      : beta1(scalars.beta1),
+        momentum_gain(scalars.momentum_gain),
+        variance(scalars.beta2, scalars.root_gain),
         quotient{real(scalars.step_size), real(scalars.epsilon)},
         decay_rate(scalars.decay_rate) {}
 
-  [[gnu::always_inline]] stepped<Lanes> step(real p, const number& m, const number& v,
-                                             real gradient) const {
-    const number g = precision::from(gradient);
-    const number grown = root_gain * g;
-    const real new_m = precision::rounded(beta1 * m + momentum_gain * g);
-    const real new_v = precision::rounded(beta2 * v + grown * grown);
-    const real root = xsimd::sqrt(new_v);
-    const real change = quotient(new_m, root) + decay_rate * p;
-    return {Lanes::canonical(p - change), new_m, new_v, root};
+  [[gnu::always_inline]] stepped<Lanes> moments(real, real m, const number& v, real g) const {
+    const real new_v = variance(v, g);
+    return {beta1 * m + momentum_gain * g, new_v, xsimd::sqrt(new_v)};
+  }
+  [[gnu::always_inline]] real weight(real p, real m, real root) const {
+    return p - (quotient(m, root) + decay_rate * p);
   }
 
-  number beta1, momentum_gain, beta2, root_gain;
+  real beta1, momentum_gain;
+  variance_average<Lanes, Precision> variance;
   adam_quotient<Lanes> quotient;
   real decay_rate;
 };
@@ -61,27 +99,27 @@ struct adam_rule {
   using real = typename Lanes::real;
   using number = typename precision::number;
   static constexpr bool has_variance = true;
+  static constexpr bool decays_gradient = true;
 
   explicit adam_rule(const adam_scalars& scalars)
-      : scale(precision::constant(scalars.scale)),
-        weight_decay(precision::constant(scalars.weight_decay)),
-        beta1(precision::constant(scalars.beta1)),
-        momentum_gain(precision::constant(scalars.momentum_gain)),
-        beta2(precision::constant(scalars.beta2)),
-        root_gain(precision::constant(scalars.root_gain)),
+      : scale(scalars.scale),
+        weight_decay(scalars.weight_decay),
+        beta1(scalars.beta1),
+        momentum_gain(scalars.momentum_gain),
+        variance(scalars.beta2, scalars.root_gain),
         quotient{real(scalars.step_size), real(scalars.epsilon)} {}
 
-  [[gnu::always_inline]] stepped<Lanes> step(real p, const number& m, const number& v,
-                                             real gradient) const {
-    const number e = scale * precision::from(gradient) + weight_decay * precision::from(p);
-    const number grown = root_gain * e;
-    const real new_m = precision::rounded(beta1 * m + momentum_gain * e);
-    const real new_v = precision::rounded(beta2 * v + grown * grown);
-    const real root = xsimd::sqrt(new_v);
-    return {Lanes::canonical(p - quotient(new_m, root)), new_m, new_v, root};
+  [[gnu::always_inline]] stepped<Lanes> moments(real p, real m, const number& v, real g) const {
+    const real e = scale * g + weight_decay * p;
+    const real new_v = variance(v, e);
+    return {beta1 * m + momentum_gain * e, new_v, xsimd::sqrt(new_v)};
+  }
+  [[gnu::always_inline]] real weight(real p, real m, real root) const {
+    return p - quotient(m, root);
   }
 
-  number scale, weight_decay, beta1, momentum_gain, beta2, root_gain;
+  real scale, weight_decay, beta1, momentum_gain;
+  variance_average<Lanes, Precision> variance;
   adam_quotient<Lanes> quotient;
 };
 
@@ -91,26 +129,26 @@ struct sgd_rule {
   using real = typename Lanes::real;
   using number = typename precision::number;
   static constexpr bool has_variance = false;
+  static constexpr bool decays_gradient = true;
 
   explicit sgd_rule(const sgd_scalars& scalars)
-      : scale(precision::constant(scalars.scale)),
-        weight_decay(precision::constant(scalars.weight_decay)),
-        momentum(precision::constant(scalars.momentum)),
-        gradient_share(precision::constant(scalars.gradient_share)),
-        momentum_share(precision::constant(scalars.momentum_share)),
+      : scale(scalars.scale),
+        weight_decay(scalars.weight_decay),
+        momentum(scalars.momentum),
+        gradient_share(scalars.gradient_share),
+        momentum_share(scalars.momentum_share),
         learning_rate(scalars.learning_rate) {}
 
-  [[gnu::always_inline]] stepped<Lanes> step(real p, const number& m, const number&,
-                                             real gradient) const {
-    const number e = scale * precision::from(gradient) + weight_decay * precision::from(p);
-    const real new_m = precision::rounded(momentum * m + e);
-    const real direction =
-        precision::rounded(gradient_share * e + momentum_share * precision::from(new_m));
-    return {Lanes::canonical(p - learning_rate * direction), new_m, real(0.0f), real(0.0f)};
+  [[gnu::always_inline]] stepped<Lanes> moments(real p, real m, const number&, real g) const {
+    const real e = scale * g + weight_decay * p;
+    return {momentum * m + e, real(0.0f), e};
+  }
+  [[gnu::always_inline]] real weight(real p, real m, real e) const {
+    const real direction = gradient_share * e + momentum_share * m;
+    return p - learning_rate * direction;
   }
 
-  number scale, weight_decay, momentum, gradient_share, momentum_share;
-  real learning_rate;
+  real scale, weight_decay, momentum, gradient_share, momentum_share, learning_rate;
 };
 
 }  // namespace ballast::cpu

@@ -54,7 +54,7 @@ struct kernel_table {
 };
 
 extern const kernel_table sse2_kernels;    ///< every x86-64
-extern const kernel_table avx2_kernels;    ///< AVX2 and F16C
+extern const kernel_table avx2_kernels;    ///< AVX2, F16C and FMA
 extern const kernel_table avx512_kernels;  ///< F, BW, DQ, VL
 
 }  // namespace ballast::cpu

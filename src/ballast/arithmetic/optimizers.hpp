@@ -1,6 +1,6 @@
-// One step of one element, for every optimizer. `Number` is the precision of the moments' sums:
-// double where they are stored in fp32 (in fp32 v was seen 3.7 ULP off), float where they are
-// rounded further anyway.
+// One step of one element, for every optimizer, in fp32; `Number` is the precision of the variance's
+// sum: double where it is stored in fp32 (in fp32 v was seen 3.7 ULP off), float where it is rounded
+// further anyway.
 //
 // One IEEE operation at a time, in the order written; weights and moments come back canonical.
 #pragma once
@@ -27,15 +27,18 @@ struct stepped_element {
   float root;
 };
 
+/// beta2 v + (root_gain g)^2
+template <class Number>
+BALLAST_ELEMENT float variance_after(double beta2, double root_gain, float v, float g) {
+  const Number grown = static_cast<Number>(root_gain) * static_cast<Number>(g);
+  return static_cast<float>(static_cast<Number>(beta2) * static_cast<Number>(v) + grown * grown);
+}
+
 template <class Number>
 BALLAST_ELEMENT stepped_element step(const adamw_scalars& scalars, element before, float gradient) {
-  const auto g = static_cast<Number>(gradient);
-  const Number grown = static_cast<Number>(scalars.root_gain) * g;
-  const auto m =
-      static_cast<float>(static_cast<Number>(scalars.beta1) * static_cast<Number>(before.momentum) +
-                         static_cast<Number>(scalars.momentum_gain) * g);
-  const auto v = static_cast<float>(
-      static_cast<Number>(scalars.beta2) * static_cast<Number>(before.variance) + grown * grown);
+  const float m = scalars.beta1 * before.momentum + scalars.momentum_gain * gradient;
+  const float v =
+      variance_after<Number>(scalars.beta2, scalars.root_gain, before.variance, gradient);
   const float root = root_of(v);
   // The quotient first: m and root shrink together, where step_size * m would underflow. The decay
   // is added to it and both leave the weight together: one rounding at the size of the weight,
@@ -47,14 +50,9 @@ BALLAST_ELEMENT stepped_element step(const adamw_scalars& scalars, element befor
 
 template <class Number>
 BALLAST_ELEMENT stepped_element step(const adam_scalars& scalars, element before, float gradient) {
-  const Number e = static_cast<Number>(scalars.scale) * static_cast<Number>(gradient) +
-                   static_cast<Number>(scalars.weight_decay) * static_cast<Number>(before.weight);
-  const Number grown = static_cast<Number>(scalars.root_gain) * e;
-  const auto m =
-      static_cast<float>(static_cast<Number>(scalars.beta1) * static_cast<Number>(before.momentum) +
-                         static_cast<Number>(scalars.momentum_gain) * e);
-  const auto v = static_cast<float>(
-      static_cast<Number>(scalars.beta2) * static_cast<Number>(before.variance) + grown * grown);
+  const float e = scalars.scale * gradient + scalars.weight_decay * before.weight;
+  const float m = scalars.beta1 * before.momentum + scalars.momentum_gain * e;
+  const float v = variance_after<Number>(scalars.beta2, scalars.root_gain, before.variance, e);
   const float root = root_of(v);
   const float adam = scalars.step_size * (m / (root + scalars.epsilon));
   return {{canonical(before.weight - adam), canonical(m), canonical(v)}, canonical(root)};
@@ -63,13 +61,9 @@ BALLAST_ELEMENT stepped_element step(const adam_scalars& scalars, element before
 /// Leaves the variance alone.
 template <class Number>
 BALLAST_ELEMENT stepped_element step(const sgd_scalars& scalars, element before, float gradient) {
-  const Number e = static_cast<Number>(scalars.scale) * static_cast<Number>(gradient) +
-                   static_cast<Number>(scalars.weight_decay) * static_cast<Number>(before.weight);
-  const auto m = static_cast<float>(
-      static_cast<Number>(scalars.momentum) * static_cast<Number>(before.momentum) + e);
-  const auto direction =
-      static_cast<float>(static_cast<Number>(scalars.gradient_share) * e +
-                         static_cast<Number>(scalars.momentum_share) * static_cast<Number>(m));
+  const float e = scalars.scale * gradient + scalars.weight_decay * before.weight;
+  const float m = scalars.momentum * before.momentum + e;
+  const float direction = scalars.gradient_share * e + scalars.momentum_share * m;
   const float change = scalars.learning_rate * direction;
   return {{canonical(before.weight - change), canonical(m), before.variance}, 0};
 }
