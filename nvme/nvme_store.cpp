@@ -86,13 +86,14 @@ class nvme_store final : public store {
 
 /// Threads: with mutex_ held
 result<std::uint32_t> nvme_store::take_slices(std::uint32_t count, bytes size) {
-  if (count <= digests_.capacity() - slices_given_) {
-    return std::exchange(slices_given_, slices_given_ + count);
-  }
-  // What lies in a folder that is avoided is not given out again, but its digests are.
+  // What lies in a folder that is avoided is not given out again, but its digests are, and before
+  // new ones: so no size of extents ever takes more of them than its generations need.
   for (const auto& path : paths_) {
     if (!path->avoided) continue;
     if (const auto left_behind = path->room().reuse(size, count)) return left_behind->first_slice;
+  }
+  if (count <= digests_.capacity() - slices_given_) {
+    return std::exchange(slices_given_, slices_given_ + count);
   }
   return failure{errc::no_space,
                  fmt::format("extent of {} slices: {} of {} digests are left", count,
@@ -110,14 +111,19 @@ result<extent> nvme_store::allocate(bytes size, std::uint32_t slices) {
     left += path->avoided ? bytes{} : path->room().untouched();
     whole += path->avoided ? bytes{} : bytes{path->end() - path->begin()};
   }
-  const failure full{errc::no_space,
-                     fmt::format("extent of {} bytes: {} of {} are left in {}{}", size.value,
-                                 left.value, whole.value, description_,
-                                 avoided > 0 ? fmt::format("; {} of {} folders took no write: {}",
-                                                           avoided, paths_.size(), first_refusal_)
-                                             : "; raise the SIZE of --nvme DIR:SIZE")};
-  if (size > whole) return full;
   const bytes rounded = round_up(size, alignment());
+  const std::string why =
+      avoided > 0 ? fmt::format(
+                        "the others are to hold what was in the {} of {} folders that take "
+                        "no writes any more, the first since: {}; resume with folders that "
+                        "hold all of it",
+                        avoided, paths_.size(), first_refusal_)
+                  : fmt::format("{}; raise the SIZE of --nvme DIR:SIZE", description_);
+  const failure full{
+      errc::no_space,
+      fmt::format("extent of {} bytes: {} of {} are left for it, {} are missing: {}", rounded.value,
+                  left.value, whole.value, (rounded - std::min(rounded, left)).value, why)};
+  if (size > whole) return full;
   // Their shares are in proportion to their bandwidth: the emptiest one is next.
   std::vector<nvme_path*> emptiest_first;
   for (const auto& path : paths_) {

@@ -101,10 +101,13 @@ result<std::vector<bytes>> share_out(bytes size, bytes spare,
   if (left > 0 && open == 0) {
     bytes most;
     for (const auto& each : folders) most += each.most.value_or(bytes{});
-    return failure{errc::no_space,
-                   fmt::format("{} bytes on NVMe are needed, and {} more in each of several "
-                               "folders; {} may be used: raise a SIZE of --nvme DIR:SIZE",
-                               size.value, spare.value, most.value)};
+    const std::string on_top = spare.value > 0 ? fmt::format(", and {} more in each of {} folders",
+                                                             spare.value, folders.size())
+                                               : "";
+    return failure{errc::no_space, fmt::format("{} bytes on NVMe are needed{}; {} may be used: "
+                                               "raise {} of --nvme DIR:SIZE",
+                                               size.value, on_top, most.value,
+                                               folders.size() > 1 ? "a SIZE" : "the SIZE")};
   }
   double before = 0;
   for (std::size_t i = 0; i < folders.size(); ++i) {

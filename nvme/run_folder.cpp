@@ -4,12 +4,14 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nvme/errno_translator.hpp>
 #include <nvme/run_folder.hpp>
 #include <nvme/signal_guard.hpp>
 #include <optional>
+#include <thread>
 
 namespace ballast::nvme {
 
@@ -90,11 +92,45 @@ verdict judge_run(const files::path& folder, const std::string& run, std::string
   return error ? verdict::unknown : verdict::garbage;  // not mounted, perhaps
 }
 
+/// Whether an open folder is the one that has the path now: between open() and flock() another
+/// process may have removed it, and a third one made its own there.
+bool is_at(const file_descriptor& folder, const std::string& path) {
+  struct stat open_one {};
+  struct stat at_path {};
+  return ::fstat(folder.get(), &open_one) == 0 && ::lstat(path.c_str(), &at_path) == 0 &&
+         open_one.st_dev == at_path.st_dev && open_one.st_ino == at_path.st_ino;
+}
+
 /// The folder, if nobody else uses it.
 file_descriptor lock_idle(const std::string& path) {
   file_descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (folder.valid() && ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) return {};
+  if (!folder.valid() || ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) return {};
+  if (!is_at(folder, path)) return {};
   return folder;
+}
+
+constexpr int attempts = 200;
+constexpr auto patience = std::chrono::milliseconds(10);
+
+/// A new folder, locked. Until it is, whoever collects takes it for a dead run's: then it is made
+/// again.
+result<file_descriptor> make_locked(const std::string& path) {
+  for (int i = 0; i < attempts; ++i) {
+    const bool again = i > 0;
+    if (::mkdir(path.c_str(), 0700) != 0 && !(again && errno == EEXIST)) {
+      return failed(errno, "creating", path);
+    }
+    file_descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    if (!folder.valid() && errno != ENOENT) return failed(errno, "opening", path);
+    if (folder.valid()) {
+      const bool locked = ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0;
+      if (locked && is_at(folder, path)) return folder;
+      if (!locked && errno != EWOULDBLOCK) return failed(errno, "locking", path);
+    }
+    std::this_thread::sleep_for(patience);
+  }
+  return failure{errc::io_failure,
+                 fmt::format("another process holds or removes {}, which was just made", path)};
 }
 
 }  // namespace
@@ -114,12 +150,9 @@ result<run_folder> run_folder::create(const std::string& parent, std::uint64_t r
   const signal_guard no_death_by_file_size;
   run_folder made;
   made.path_ = run_path(parent, run);
-  if (::mkdir(made.path_.c_str(), 0700) != 0) return failed(errno, "creating", made.path_);
-  made.folder_ =
-      file_descriptor(::open(made.path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (!made.folder_.valid() || ::flock(made.folder_.get(), LOCK_EX | LOCK_NB) != 0) {
-    return failed(errno, "locking", made.path_);
-  }
+  auto locked = make_locked(made.path_);
+  if (!locked) return locked.error();
+  made.folder_ = *std::move(locked);
   if (auto owned = write_owner(made.folder_, made.path_, checkpoints); !owned) return owned.error();
   const file_descriptor above(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (auto synced = sync_folder(above, parent); !synced) return synced.error();

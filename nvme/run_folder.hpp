@@ -7,7 +7,9 @@
 //                              its path later says nothing of this run
 //     segment-0, segment-1 ... 0600, preallocated
 //
-// A folder that nobody locks and no manifest names is garbage: its process died before a commit.
+// A folder that nobody locks and no manifest names is garbage: its process died before a commit. A
+// new one is that too for a moment: who makes it and who collects it look, once they hold the lock,
+// whether the folder is still the one at its path, and one that was collected is made again.
 #pragma once
 
 #include <ballast/result.hpp>
@@ -22,7 +24,8 @@ std::string spell_run(std::uint64_t run);
 
 class run_folder {
  public:
-  /// Makes and locks it; `parent` exists. `checkpoints` is an absolute path.
+  /// Makes and locks it; `parent` exists. `checkpoints` is an absolute path. Others may collect dead
+  /// runs there at the same time.
   ///
   /// Errors: io_failure, no_space
   static result<run_folder> create(const std::string& parent, std::uint64_t run,

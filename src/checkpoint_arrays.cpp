@@ -255,7 +255,7 @@ status array_restorer::restore(tile_id which, tile_array array) {
     if (auto assembled = assemble(where_.at(which), array, memory); !assembled) {
       return assembled;
     }
-    return write(which, array, memory, slot);
+    return write(which, array, slot);
   }
   if (home.where != place::device) {
     return assemble(where_.at(which), array, target);
@@ -291,17 +291,21 @@ status array_restorer::assemble(const tile& of, tile_array array, std::span<std:
   return {};
 }
 
-status array_restorer::write(tile_id which, tile_array array, std::span<std::byte> memory,
-                             std::size_t slot) {
-  const tile& of = where_.at(which);
-  const state_layout arrays = where_.at(of.layer).arrays();
-  stored_tiles& stored = homes_.stored(array);
-  if (auto renewed = stored.renew(which); !renewed) {
+status array_restorer::write(tile_id which, tile_array array, std::size_t slot) {
+  if (auto renewed = homes_.stored(array).renew(which); !renewed) {
     return renewed;
   }
-  const extent& where = stored.latest(which);
-  const auto rest =
-      memory.first(where.size.value).subspan(size_of(array, arrays, of.range.count).value);
+  submit(which, array, slot);
+  return {};
+}
+
+/// To the newest extent.
+void array_restorer::submit(tile_id which, tile_array array, std::size_t slot) {
+  const tile& of = where_.at(which);
+  const state_layout arrays = where_.at(of.layer).arrays();
+  const extent& where = homes_.stored(array).latest(which);
+  const auto memory = homes_.staging(static_cast<std::uint32_t>(slot)).first(where.size.value);
+  const auto rest = memory.subspan(size_of(array, arrays, of.range.count).value);
   std::fill(rest.begin(), rest.end(), std::byte{0});
   for (std::uint32_t i = 0; i < where.slices; ++i) {
     const elements first = slice_elements * i;
@@ -309,23 +313,27 @@ status array_restorer::write(tile_id which, tile_array array, std::span<std::byt
                             pieces_of(array, arrays, memory, of.range.count,
                                       {first, std::min(slice_elements, of.range.count - first)}));
   }
-  written_[slot] = {homes_.on_disk()->write().submit({.address = where.address,
-                                                      .memory = memory.first(where.size.value),
-                                                      .urgency = priority::write_back}),
-                    which, array};
-  return {};
+  written_[slot] = {
+      homes_.on_disk()->write().submit(
+          {.address = where.address, .memory = memory, .urgency = priority::write_back}),
+      which, array};
 }
 
+/// Until what was written last from the slot's buffer is on disk: where one folder does not take it,
+/// in another one.
 status array_restorer::settle(std::size_t slot) {
-  if (!written_[slot].write.valid()) {
-    return {};
+  while (written_[slot].write.valid()) {
+    const written over = std::exchange(written_[slot], {});
+    stored_tiles& stored = homes_.stored(over.array);
+    if (const status outcome = over.write.wait(); outcome) {
+      stored.written(over.tile);
+    } else if (auto moved = stored.move_away(over.tile, outcome.error()); !moved) {
+      return moved;
+    } else {
+      submit(over.tile, over.array, slot);
+    }
   }
-  const written over = std::exchange(written_[slot], {});
-  const status outcome = over.write.wait();
-  if (outcome) {
-    homes_.stored(over.array).written(over.tile);
-  }
-  return outcome;
+  return {};
 }
 
 status array_restorer::finish() {

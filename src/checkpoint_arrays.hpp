@@ -102,14 +102,15 @@ class array_restorer {
 
  private:
   struct written {
-    ticket write;
+    ticket write;  ///< from the slot's buffer
     tile_id tile;
     tile_array array{};
   };
 
   status restore(tile_id which, tile_array array);
   status assemble(const tile& of, tile_array array, std::span<std::byte> into);
-  status write(tile_id which, tile_array array, std::span<std::byte> memory, std::size_t slot);
+  status write(tile_id which, tile_array array, std::size_t slot);
+  void submit(tile_id which, tile_array array, std::size_t slot);
   status settle(std::size_t slot);
 
   const manifest& manifest_;

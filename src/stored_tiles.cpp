@@ -1,5 +1,7 @@
 #include "stored_tiles.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -42,13 +44,15 @@ void stored_tiles::written(tile_id which) {
 
 status stored_tiles::move_away(tile_id which, const failure& why) {
   generations& of = tiles_[which.value];
-  if (!disk_.avoid(of.latest, why)) {
+  const bool refused = why.code == errc::io_failure || why.code == errc::no_space;
+  if (!refused || !disk_.avoid(of.latest, why)) {
     return why;
   }
   auto next = disk_.allocate(of.latest.size, of.latest.slices);
   if (!next) {
     of.homeless = true;
-    return why;
+    return failure{why.code, fmt::format("{}; no other folder takes it: {}", why.message,
+                                         next.error().message)};
   }
   of.latest = *next;
   of.renewed = true;

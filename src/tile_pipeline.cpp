@@ -145,7 +145,9 @@ void tile_pipeline::drop_cache() {
       part.changed = false;
     }
   }
-  std::ranges::fill(carrier_of_, nullptr);
+  for (std::atomic<carrier*>& each : carrier_of_) {
+    each = nullptr;
+  }
 }
 
 /// A carrier whose tile is done with takes the next one, or rests.

@@ -85,7 +85,8 @@ class tile_pipeline {
   /// Forgets what the cache holds, written or not.
   void drop_cache();
 
-  bool cached(tile_id which) const { return carrier_of_[which.value] != nullptr; }
+  /// Any thread's, while a run goes on too.
+  bool cached(tile_id which) const { return carrier_of_[which.value].load() != nullptr; }
   /// Tiles that runs found in the cache, since the beginning.
   std::uint64_t hits() const { return hits_; }
 
@@ -144,9 +145,9 @@ class tile_pipeline {
   // Of the run under way.
   movement movement_ = movement::read_and_write;
   const work* todo_ = nullptr;
-  std::vector<std::uint8_t> kept_;    ///< by tile: stays in its carrier after the run
-  std::vector<carrier*> carrier_of_;  ///< by tile, where it is cached
-  std::vector<carrier*> in_cache_;    ///< hold a tile of the run from the beginning
+  std::vector<std::uint8_t> kept_;                 ///< by tile: stays in its carrier after the run
+  std::vector<std::atomic<carrier*>> carrier_of_;  ///< by tile, where it is cached
+  std::vector<carrier*> in_cache_;                 ///< hold a tile of the run from the beginning
   std::uint64_t hits_ = 0;
   first_failure failures_;
   tbb::task_group early_;  ///< work on what was fed, while the caller does something else

@@ -198,6 +198,28 @@ TEST_P(EarlyUpdate, reports_a_failed_transfer_at_the_step_and_sticks_to_it) {
   }
 }
 
+/// ThreadSanitizer's to judge: what is in the cache is asked for while workers put tiles there.
+TEST_P(EarlyUpdate, predicts_while_updates_run) {
+  std::vector<visit> visits;
+  for (const layer_id layer : {names_.embedding, names_.body, names_.head}) {
+    visits.push_back({visit::kind::fetch, layer});
+  }
+  for (const layer_id layer : {names_.head, names_.body, names_.embedding}) {
+    visits.push_back({visit::kind::fetch, layer});
+    visits.push_back({visit::kind::push, layer});
+  }
+  start(on_disk(for_all), names_);
+  ASSERT_TRUE(step({}));
+  const traffic before = engine_->predict(visits);
+  const auto report = step({}, 1, [&] {
+    for (int i = 0; i < 1000; ++i) {
+      ASSERT_EQ(engine_->predict(visits), before);
+    }
+  });
+  ASSERT_TRUE(report);
+  EXPECT_GT(report->early_tiles, 0u);
+}
+
 TEST_P(EarlyUpdate, lets_an_engine_end_while_updates_run) {
   start(on_disk(for_all), names_);
   ASSERT_TRUE(step({}));

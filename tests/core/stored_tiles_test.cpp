@@ -140,7 +140,10 @@ TEST_F(StoredTiles, TakeAnExtentOfTheirOwnAfterNoFolderTookThem) {
     disk_->others_left = true;
     const std::uint64_t refused_at = at(0);
     const failure why{errc::io_failure, "was made to fail"};
-    EXPECT_EQ(stored_->move_away({0}, why).error().message, why.message);
+    const failure said = stored_->move_away({0}, why).error();
+    EXPECT_EQ(said.code, why.code);
+    EXPECT_EQ(said.message.rfind(why.message + "; no other folder takes it: ", 0), 0u)
+        << said.message;
     EXPECT_EQ(stored_->renew({0}).error().code, errc::no_space) << "what it had is given back";
     disk_->give_room(size * 2);
     ASSERT_TRUE(stored_->renew({0}));

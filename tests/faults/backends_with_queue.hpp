@@ -4,27 +4,26 @@
 // Owned by an engine; the clock outlives it.
 #pragma once
 
-#include <ballast/backends.hpp>
+#include <ballast/forwarding_backends.hpp>
 #include <nvme/nvme_store.hpp>
 
 #include "tests/faults/prompt_device.hpp"
 
 namespace ballast::faults {
 
-class backends_with_queue final : public backends {
+class backends_with_queue final : public forwarding_backends {
  public:
   backends_with_queue(nvme::queue_opener open, const clock& time, nvme::note_sink notes)
-      : open_(std::move(open)), time_(time), notes_(std::move(notes)) {}
+      : forwarding_backends(make_backends()),
+        open_(std::move(open)),
+        time_(time),
+        notes_(std::move(notes)) {}
 
   result<std::unique_ptr<device>> make_device(const engine_config& config,
                                               bytes capacity) override {
-    auto made = machine_->make_device(config, capacity);
+    auto made = forwarding_backends::make_device(config, capacity);
     if (!made) return made.error();
     return std::unique_ptr<device>(std::make_unique<prompt_device>(*std::move(made)));
-  }
-  result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes> arrays,
-                                                          const first_touch& by) override {
-    return machine_->make_host_region(size, arrays, by);
   }
   result<std::unique_ptr<store>> make_store(const engine_config& config, const store_room& wanted,
                                             std::span<std::byte> arena) override {
@@ -55,19 +54,6 @@ class backends_with_queue final : public backends {
     made.slices = slices;
     return nvme::open_store(made, record);
   }
-  status remove_store(const store_record& record) override {
-    return machine_->remove_store(record);
-  }
-  result<std::unique_ptr<checkpoint_folder>> open_checkpoints(
-      const engine_config& config) override {
-    return machine_->open_checkpoints(config);
-  }
-  result<std::unique_ptr<communicator>> make_communicator(const engine_config& config) override {
-    return machine_->make_communicator(config);
-  }
-  result<std::unique_ptr<update_backend>> make_updates(const engine_config& config) override {
-    return machine_->make_updates(config);
-  }
   const clock& time() const override { return time_; }
 
  private:
@@ -84,7 +70,6 @@ class backends_with_queue final : public backends {
   const nvme::queue_opener open_;
   const clock& time_;
   const nvme::note_sink notes_;
-  const std::unique_ptr<backends> machine_ = make_backends();
 };
 
 }  // namespace ballast::faults

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 namespace ballast::faults {
 
@@ -23,6 +24,12 @@ std::uint64_t size_of(int descriptor) {
   return known ? static_cast<std::uint64_t>(seen.st_size) : 0;
 }
 
+/// Also where a file has no name any more: its folder's, and something behind it.
+std::string path_of(int descriptor) {
+  std::error_code none;
+  return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(descriptor), none);
+}
+
 void turn(std::span<std::byte> memory, std::uint64_t bit) {
   bit %= memory.size() * 8;
   memory[bit / 8] ^= std::byte{1} << (bit % 8);
@@ -39,7 +46,10 @@ fault_queue::fault_queue(fault_script& script, std::unique_ptr<nvme::io_queue> i
       history_(script.wants_history()),
       buffer_(setup.depth),
       releases_(script.releases()) {
-  for (const int descriptor : setup.files) sizes_.push_back(size_of(descriptor));
+  for (const int descriptor : setup.files) {
+    sizes_.push_back(size_of(descriptor));
+    names_.push_back(path_of(descriptor));
+  }
   script_.attach(this);
 }
 
@@ -78,7 +88,7 @@ void fault_queue::submit(std::span<const io_request> batch) {
 }
 
 void fault_queue::begin(const io_request& request, std::vector<io_request>& down) {
-  const fault what = script_.next(request);
+  const fault what = script_.next(request, names_.at(request.file));
   std::uint64_t& size = sizes_[request.file];
   size = std::max(size, request.offset + request.memory.size());
   if (answer(request, what)) return;

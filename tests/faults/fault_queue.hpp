@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "tests/faults/fault_script.hpp"
@@ -68,6 +69,7 @@ class fault_queue final : public nvme::io_queue {
   const sync_failure forget_;
   const std::size_t depth_;
   std::vector<std::uint64_t> sizes_;  ///< of the files, as far as known
+  std::vector<std::string> names_;    ///< of the files, with their folders
   const bool history_;
   older_bytes older_;
   std::vector<journey> below_;  ///< in the inner queue

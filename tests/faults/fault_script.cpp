@@ -25,6 +25,12 @@ void fault_script::from(std::size_t n, fault what) {
   lasts_from_ = n;
 }
 
+void fault_script::from(const std::string& folder, nvme::io_op of, std::size_t n, fault what) {
+  const std::lock_guard hold(mutex_);
+  note_need(what);
+  in_folder_ = {folder, of, n, what, 0};
+}
+
 void fault_script::draw(std::uint64_t seed, std::uint32_t one_in, std::vector<fault> among) {
   const std::lock_guard hold(mutex_);
   for (const fault& each : among) note_need(each);
@@ -61,6 +67,11 @@ std::size_t fault_script::seen(nvme::io_op of) const {
   return seen_[static_cast<std::size_t>(of)];
 }
 
+std::size_t fault_script::seen_in_folder() const {
+  const std::lock_guard hold(mutex_);
+  return in_folder_ ? in_folder_->seen : 0;
+}
+
 std::vector<nvme::io_request> fault_script::requests() const {
   const std::lock_guard hold(mutex_);
   return log_;
@@ -81,21 +92,25 @@ bool fault_script::wants_history() const {
   return history_;
 }
 
-fault fault_script::next(const nvme::io_request& request) {
+fault fault_script::next(const nvme::io_request& request, const std::string& file) {
   const std::lock_guard hold(mutex_);
-  fault now = chosen(request);
+  fault now = chosen(request, file);
   if (!applies(now.what, request.op)) now = {};
   if (now.what != fault_kind::none) ++struck_;
   log_.push_back(request);
   ++seen_[static_cast<std::size_t>(request.op)];
+  if (in_folder_ && in_folder_->meant(request, file)) ++in_folder_->seen;
   return now;
 }
 
-fault fault_script::chosen(const nvme::io_request& request) {
+fault fault_script::chosen(const nvme::io_request& request, const std::string& file) {
   if (holding_) return hang();
   if (const auto own = of_all_.find(log_.size()); own != of_all_.end()) return own->second;
   const auto own = of_op_.find({request.op, seen_[static_cast<std::size_t>(request.op)]});
   if (own != of_op_.end()) return own->second;
+  if (in_folder_ && in_folder_->meant(request, file) && in_folder_->seen >= in_folder_->first) {
+    return in_folder_->what;
+  }
   if (lasting_ && log_.size() >= lasts_from_) return *lasting_;
   if (!draw_ || !draw_->one_in(one_in_)) return {};
   fault drawn = among_[draw_->below(among_.size())];

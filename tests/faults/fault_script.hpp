@@ -1,4 +1,5 @@
-// Which request meets which fault: the n-th of all, the n-th read, every one, or as a seed draws. Also
+// Which request meets which fault: the n-th of all, the n-th read, all in one folder, every one, or as
+// a seed draws. Also
 // the test's view of what passed the queue, and its hand on what hangs there.
 //
 // Made by a test, outlives the queues that ask it, whose requests it counts together; any thread. Plans
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <nvme/segment_map.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "tests/faults/fault.hpp"
@@ -35,6 +37,9 @@ class fault_script {
   /// The n-th of all requests and every later one.
   void from(std::size_t n, fault what);
   void every(fault what) { from(0, what); }
+  /// In one folder only: the n-th `of` its files, and every later one. One such plan a script; before
+  /// from(), after a request's own.
+  void from(const std::string& folder, nvme::io_op of, std::size_t n, fault what);
   void draw(std::uint64_t seed, std::uint32_t one_in, std::vector<fault> among);
 
   // While it runs
@@ -48,6 +53,8 @@ class fault_script {
 
   std::size_t seen() const;
   std::size_t seen(nvme::io_op of) const;
+  /// Of those that from(folder, ...) is about.
+  std::size_t seen_in_folder() const;
   std::vector<nvme::io_request> requests() const;
   /// Requests that met a fault.
   std::size_t struck() const;
@@ -59,7 +66,8 @@ class fault_script {
   const seam_rules& rules() const { return rules_; }
   /// A fault is planned that needs what writes replace.
   bool wants_history() const;
-  fault next(const nvme::io_request& request);
+  /// `file`: its path
+  fault next(const nvme::io_request& request, const std::string& file);
   /// The fault could do nothing to its request.
   void spared();
   void attach(nvme::io_queue* queue);
@@ -69,7 +77,19 @@ class fault_script {
   std::uint64_t releases() const;
 
  private:
-  fault chosen(const nvme::io_request& request);
+  struct folder_plan {
+    std::string folder;
+    nvme::io_op of{};
+    std::size_t first = 0;
+    fault what;
+    std::size_t seen = 0;
+
+    bool meant(const nvme::io_request& request, const std::string& file) const {
+      return request.op == of && file.starts_with(folder + "/");
+    }
+  };
+
+  fault chosen(const nvme::io_request& request, const std::string& file);
   void note_need(const fault& what);
 
   const seam_rules rules_;
@@ -79,6 +99,7 @@ class fault_script {
   std::map<std::pair<nvme::io_op, std::size_t>, fault> of_op_;
   std::optional<fault> lasting_;
   std::size_t lasts_from_ = 0;
+  std::optional<folder_plan> in_folder_;
   std::optional<seeded_draw> draw_;
   std::uint32_t one_in_ = 0;
   std::vector<fault> among_;

@@ -52,6 +52,16 @@ TEST(path_shares, stop_at_what_may_be_used) {
   EXPECT_THAT(refused.error().message, HasSubstr(std::to_string(13 * 4096)));
 }
 
+TEST(path_shares, refuse_in_words_that_fit_the_number_of_folders) {
+  const bytes most = unit * 6;
+  EXPECT_EQ(share_out(unit * 7, unit * 2, {{"a", most}}, {1}).error().message,
+            "28672 bytes on NVMe are needed; 24576 may be used: raise the SIZE of --nvme DIR:SIZE");
+  EXPECT_EQ(
+      share_out(unit * 9, unit * 2, {{"a", most}, {"b", most}}, {1, 1}).error().message,
+      "36864 bytes on NVMe are needed, and 8192 more in each of 2 folders; 49152 may be used: "
+      "raise a SIZE of --nvme DIR:SIZE");
+}
+
 TEST(path_shares, leave_room_for_extents_that_do_not_fit_the_border) {
   const auto given = share_out(unit * 8, unit * 3, {{"a"}, {"b"}}, {1, 1});
   ASSERT_TRUE(given);

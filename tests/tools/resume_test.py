@@ -1,7 +1,8 @@
 """A training run that is killed goes on from its newest checkpoint, bit for bit.
 
-resume_test.py BALLAST FOLDER [CASES]: an uninterrupted run, then CASES runs with other placements,
-some with tiles in the cache, each killed (SIGKILL) at a random step, killed again while it is resumed
+resume_test.py BALLAST FOLDER [CASES]: an uninterrupted run, then CASES runs with other placements, on
+one folder or two, some with tiles in the cache, some with updates that begin during backward and are
+rolled back where the gradient is clipped, each killed (SIGKILL) at a random step, killed again while it is resumed
 and loads, and resumed at last, perhaps elsewhere; every loss and gradient norm must be the
 uninterrupted run's, and no dead run may be left on disk. Prints the number of cases. Then a run resumed
 with other settings, each of which must be named, and with another noise seed, which is refused.
@@ -20,17 +21,41 @@ from pathlib import Path
 STEPS = 24
 MODEL = ["--layers", "2", "--width", "64", "--heads", "2", "--sequences", "2", "--tokens", "32",
          "--context", "32", "--steps", str(STEPS), "--sample-tokens", "0",
+         "--clip", "2.7",  # the norm is between 1.6 and 4.2: some steps are clipped
          "--validation-windows", "4", "--log", "-"]
 # And how many tiles' room the host budget leaves for the cache.
 PLACES = [("0,0", 0), ("1,0", 0), ("0,1", 0), ("0.3,0.3", 0), ("0,0", 1), ("0,0", 4), ("0.3,0.3", 2)]
 TILES = {"4096": 4096, "16Ki": 16384, "64Ki": 65536}
 STATE_BYTES = 12  # no encoding stores more of an element
+FOLDER_SIZE = "8MiB"  # more than all state; and no more is written to measure a folder
 
 
-def command(ballast, encoding, place, tile, disk, extra):
-    where, cached = place
-    words = [ballast, "train", *MODEL, "--encoding", encoding, "--placement", where, "--nvme",
-             str(disk), "--tile-elements", tile, *extra]
+class Variant:
+    """Where a run keeps its state, how it is cut, and whether it begins updates early."""
+
+    def __init__(self, place, tile, folders=1, undo=False):
+        self.where, self.cached = place
+        self.tile, self.folders, self.undo = tile, folders, undo
+
+    @staticmethod
+    def drawn():
+        return Variant(random.choice(PLACES), random.choice(list(TILES)), random.randint(1, 2),
+                       random.random() < 0.5)
+
+    def __repr__(self):
+        return (f"{self.where} + {self.cached} cached, tiles of {self.tile}, {self.folders} folder(s)"
+                f"{', early updates' if self.undo else ''}")
+
+
+def command(ballast, encoding, of, disk, extra):
+    tile, cached = of.tile, of.cached
+    words = [ballast, "train", *MODEL, "--encoding", encoding, "--placement", of.where,
+             "--tile-elements", tile, *extra]
+    for i in range(of.folders):
+        (disk / str(i)).mkdir(parents=True, exist_ok=True)
+        words += ["--nvme", f"{disk / str(i)}:{FOLDER_SIZE}"]
+    if of.undo:
+        words += ["--undo-memory", "1MiB"]
     if cached == 0:
         return words
     refused = subprocess.run([*words, "--host-memory", "1"], capture_output=True, text=True,
@@ -50,8 +75,10 @@ def steps_in(lines):
             for each in records_in(lines)}
 
 
-def cached_in(lines):
-    return sum(each["cached_tiles"] for each in records_in(lines))
+def counted_in(lines):
+    """Tiles found in the cache, tiles updated early, and roll-backs."""
+    return [sum(each[name] for each in records_in(lines))
+            for name in ("cached_tiles", "early_tiles", "rolled_back")]
 
 
 def whole_run(arguments):
@@ -139,9 +166,8 @@ def check_noise_seed(ballast, folder, disk):
 
 
 def one_case(ballast, case, folder, reference, encoding):
-    """Tiles found in the cache, and whether the load was met."""
+    """What counted_in() counts, and whether the load was met."""
     checkpoint, disk = folder / f"checkpoint-{case}", folder / f"disk-{case}"
-    disk.mkdir()
     every = random.randint(1, 4)
     at = random.randint(every + 1, STEPS - 1)
     kept = random.randint(1, 2)
@@ -149,14 +175,13 @@ def one_case(ballast, case, folder, reference, encoding):
             str(kept)]
     # A step is logged, then saved: the one before the kill is safe.
     saved = (at - 1) // every * every
-    before, between, after = (random.choice(PLACES) for _ in range(3))
-    cuts = [random.choice(list(TILES)) for _ in range(3)]
-    what = (f"case {case}: {encoding}, placed {before}, then {between}, then {after}, in tiles of "
-            f"{cuts}, killed at step {at}, saved every {every}")
-    first = killed_run(command(ballast, encoding, before, cuts[0], disk, keep), at)
+    before, between, after = (Variant.drawn() for _ in range(3))
+    what = (f"case {case}: {encoding}, {before}, then {between}, then {after}, killed at step {at}, "
+            f"saved every {every}")
+    first = killed_run(command(ballast, encoding, before, disk, keep), at)
     resume = [*keep, "--resume"]
-    met = killed_load(command(ballast, encoding, between, cuts[1], disk, resume))
-    second = whole_run(command(ballast, encoding, after, cuts[2], disk, resume))
+    met = killed_load(command(ballast, encoding, between, disk, resume))
+    second = whole_run(command(ballast, encoding, after, disk, resume))
     steps = steps_in(second)
     # A kill that came late may have been after some more saves.
     if min(steps) <= saved or (met and min(steps) > at + 1) or max(steps) != STEPS:
@@ -164,12 +189,13 @@ def one_case(ballast, case, folder, reference, encoding):
     for step, seen in [*steps_in(first).items(), *steps.items()]:
         if seen != reference[step]:
             sys.exit(f"{what}: step {step} is {seen}, not {reference[step]}")
-    runs = list(disk.glob("ballast-*"))
-    if len(runs) > kept:
-        sys.exit(f"{what}: {len(runs)} runs are left for {kept} checkpoints")
+    for each in sorted(disk.iterdir()) if after.folders == 2 else [disk / "0"]:
+        runs = list(each.glob("ballast-*"))
+        if len(runs) > kept:
+            sys.exit(f"{what}: {len(runs)} runs are left in {each} for {kept} checkpoints")
     shutil.rmtree(checkpoint)
     shutil.rmtree(disk)
-    return cached_in(first) + cached_in(second), met
+    return [a + b for a, b in zip(counted_in(first), counted_in(second))], met
 
 
 def main():
@@ -181,21 +207,23 @@ def main():
     disk.mkdir()
     random.seed(4)
     references = {}
-    cached = loads_met = 0
+    counted, loads_met = [0, 0, 0], 0
     for case in range(cases):
         encoding = ["exact", "int8", "bf16", "fp16", "fp32"][case % 5]
         if encoding not in references:
             references[encoding] = steps_in(
-                whole_run(command(ballast, encoding, ("0,1", 0), "64Ki", disk, [])))
+                whole_run(command(ballast, encoding, Variant(("0,1", 0), "64Ki"), disk, [])))
         found, met = one_case(ballast, case, folder, references[encoding], encoding)
-        cached += found
+        counted = [a + b for a, b in zip(counted, found)]
         loads_met += met
-    if cases >= 10 and (cached == 0 or loads_met * 2 < cases):
-        sys.exit(f"of {cases} cases {loads_met} were killed while they loaded; {cached} cached tiles")
+    cached, early, rolled_back = counted
+    counts = f"{cached} cached tiles, {early} updated early, {rolled_back} roll-backs"
+    if cases >= 10 and (0 in counted or loads_met * 2 < cases):
+        sys.exit(f"of {cases} cases {loads_met} were killed while they loaded; {counts}")
     check_differences(ballast, folder, disk)
     check_noise_seed(ballast, folder, disk)
     print(f"{cases} interrupted runs of {STEPS} steps went on bit for bit, {loads_met} of them killed "
-          f"while they loaded; {cached} tiles found in the cache")
+          f"while they loaded; {counts}")
     shutil.rmtree(folder)
 
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cpu/huge_page_region.hpp>
+
 #include "tools/command/size_text.hpp"
 #include "tools/engine_settings.hpp"
 #include "tools/trace/advice.hpp"
@@ -11,6 +13,14 @@ namespace {
 
 constexpr const char* schema = "ballast.plan/1";
 
+/// What the last pages take beyond the bytes that were counted, at most: one region on the device, two
+/// in host memory.
+constexpr bytes page_rounding(place where) {
+  return where == place::device ? cpu::huge_page
+         : where == place::host ? cpu::huge_page * 2
+                                : bytes{};
+}
+
 nlohmann::ordered_json places_of(const plan& places) {
   nlohmann::ordered_json all;
   for (const place where : {place::device, place::host, place::nvme}) {
@@ -18,6 +28,7 @@ nlohmann::ordered_json places_of(const plan& places) {
     nlohmann::ordered_json one{
         {"total", places.total(where).value},
         {"budget", budget ? nlohmann::ordered_json(budget->value) : nlohmann::ordered_json()},
+        {"page_rounding", page_rounding(where).value},
         {"tiles", places.tiles[static_cast<std::size_t>(where)]},
         {"consumers", nlohmann::ordered_json::array()}};
     for (const consumer& each : places.consumers) {
@@ -60,6 +71,10 @@ std::optional<double> plan_report::disk_days() const {
 
 std::string plan_report::table() const {
   std::string text = plan_table(step.places);
+  const auto mib = [](bytes size) { return size.value >> 20; };
+  text += fmt::format(
+      "memory is held in pages of {} MiB: up to {} MiB more on the device, {} MiB in host memory\n",
+      mib(cpu::huge_page), mib(page_rounding(place::device)), mib(page_rounding(place::host)));
   text += fmt::format(
       "prefetch: weights {} layer{} ahead of compute, state {} tile{} ahead of the "
       "optimizer\n",

@@ -165,6 +165,10 @@ TEST_F(AnotherMachine, IsPlannedForWithoutItsDisk) {
               static_cast<double>(made.step.places.total(place::host).value) /
                   static_cast<double>(made.step.places.parameters.value),
               1e-9);
+  EXPECT_THAT(made.table(), HasSubstr("memory is held in pages of 2 MiB: up to 2 MiB more on the "
+                                      "device, 4 MiB in host memory"));
+  EXPECT_EQ(made.json()["places"]["host"]["page_rounding"], 4 << 20);
+  EXPECT_EQ(made.json()["places"]["nvme"]["page_rounding"], 0);
   ASSERT_TRUE(made.disk_days());
   const double written = static_cast<double>(made.step.moved[hop::write].value);
   EXPECT_NEAR(*made.disk_days(), 0x1p49 / (written / made.step.seconds() * 86400), 1e-6);
