@@ -1,82 +1,31 @@
 #include "tools/bench/undigested.hpp"
 
+#include "tools/bench/passing_parts.hpp"
+
 namespace ballast::tools {
 namespace {
 
-class trusting_store final : public store {
+class trusting_store final : public passing_store {
  public:
-  explicit trusting_store(std::unique_ptr<store> behind) : behind_(std::move(behind)) {}
+  using passing_store::passing_store;
 
-  std::string description() const override { return behind_->description() + ", no digests"; }
-  bytes alignment() const override { return behind_->alignment(); }
-  result<extent> allocate(bytes size, std::uint32_t slices) override {
-    return behind_->allocate(size, slices);
-  }
-  void release(const extent& where) override { behind_->release(where); }
-  bool avoid(const extent& where, const failure& why) override {
-    return behind_->avoid(where, why);
-  }
-  link& read() override { return behind_->read(); }
-  link& write() override { return behind_->write(); }
+  std::string description() const override { return passing_store::description() + ", no digests"; }
   void stamp(const extent&, std::uint32_t, const slice_pieces&) override {}
   status check(const extent&, std::uint32_t, const slice_pieces&) const override { return {}; }
-  status sync() override { return behind_->sync(); }
-  std::vector<digest> digests(const extent& where) const override {
-    return behind_->digests(where);
-  }
-  result<extent> adopt(tier_address address, bytes size, std::span<const digest> digests) override {
-    return behind_->adopt(address, size, digests);
-  }
-  store_record record() override { return behind_->record(); }
-
- private:
-  std::unique_ptr<store> behind_;
 };
 
-class trusting_backends final : public backends {
+class trusting_backends final : public passing_backends {
  public:
-  explicit trusting_backends(std::unique_ptr<backends> behind) : behind_(std::move(behind)) {}
+  using passing_backends::passing_backends;
 
-  result<std::unique_ptr<device>> make_device(const engine_config& config,
-                                              bytes capacity) override {
-    return behind_->make_device(config, capacity);
-  }
-  result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes> parts,
-                                                          const first_touch& by) override {
-    return behind_->make_host_region(size, parts, by);
-  }
   result<std::unique_ptr<store>> make_store(const engine_config& config, const store_room& wanted,
                                             std::span<std::byte> arena) override {
-    auto made = behind_->make_store(config, wanted, arena);
+    auto made = passing_backends::make_store(config, wanted, arena);
     if (!made) {
       return made;
     }
     return std::unique_ptr<store>(std::make_unique<trusting_store>(*std::move(made)));
   }
-  result<std::unique_ptr<store>> make_kept_store(const engine_config& config,
-                                                 const std::string& name, bytes size,
-                                                 std::uint32_t slices) override {
-    return behind_->make_kept_store(config, name, size, slices);
-  }
-  result<std::unique_ptr<store>> open_store(const engine_config& config, const store_record& record,
-                                            std::uint32_t slices) override {
-    return behind_->open_store(config, record, slices);
-  }
-  status remove_store(const store_record& record) override { return behind_->remove_store(record); }
-  result<std::unique_ptr<checkpoint_folder>> open_checkpoints(
-      const engine_config& config) override {
-    return behind_->open_checkpoints(config);
-  }
-  result<std::unique_ptr<communicator>> make_communicator(const engine_config& config) override {
-    return behind_->make_communicator(config);
-  }
-  result<std::unique_ptr<update_backend>> make_updates(const engine_config& config) override {
-    return behind_->make_updates(config);
-  }
-  const clock& time() const override { return behind_->time(); }
-
- private:
-  std::unique_ptr<backends> behind_;
 };
 
 }  // namespace

@@ -14,6 +14,9 @@ class damaging_backends final : public backends {
  public:
   damaging_backends();
 
+  bool nvme_is_memory(const engine_config& config) const override {
+    return real_->nvme_is_memory(config);
+  }
   result<std::unique_ptr<device>> make_device(const engine_config& config, bytes capacity) override;
   result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes> parts,
                                                           const first_touch& by) override;
