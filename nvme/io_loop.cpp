@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <nvme/io_loop.hpp>
+#include <nvme/io_rules.hpp>
 #include <nvme/signal_guard.hpp>
 #include <system_error>
 
@@ -13,25 +14,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr unsigned stall_limit = 16;          // attempts without progress before it is an error
 constexpr nanoseconds look_interval = 100ms;  // between looks at ages
 constexpr nanoseconds idle_patience = 1h;     // a wake-up ends it
 constexpr std::size_t direct_list = 0;
 constexpr std::size_t staged_list = 1;
-
-std::string_view verb(io_op op) {
-  switch (op) {
-    case io_op::read: return "read";
-    case io_op::write: return "write";
-    case io_op::sync: return "sync";
-  }
-  return "?";
-}
-
-/// 0.1 ms doubled up to 20 ms: 0.2 s in all.
-nanoseconds pause_before(unsigned attempt) {
-  return std::min<nanoseconds>(100us * (1u << std::min(attempt, 8u)), 20ms);
-}
 
 }  // namespace
 
@@ -165,14 +151,10 @@ bool io_loop::in_arena(std::span<const std::byte> memory) const {
 }
 
 std::optional<failure> io_loop::refusal(const io_transfer& asked) const {
-  const bytes begin{asked.address()};
-  if (begin > map_.size || asked.size() > map_.size - begin) {
-    return failure{errc::invalid_argument,
-                   fmt::format("{} of {} bytes at {}: past the end of the store, {} bytes",
-                               verb(asked.op()), asked.size().value, begin.value, map_.size.value)};
-  }
+  if (auto beyond = past_the_end(map_, asked.op(), asked.address(), asked.size())) return beyond;
   // A part of a sector could only be written by reading the rest of it first, which would race with
   // whoever writes that rest.
+  const bytes begin{asked.address()};
   const std::uint64_t unit = map_.alignment.extent.value;
   if (asked.op() == io_op::write && (begin.value % unit != 0 || asked.size().value % unit != 0)) {
     return failure{
@@ -262,7 +244,7 @@ void io_loop::settle(const io_completion& done) {
     return;
   }
   if (done.result == 0 && piece.owner().op() == io_op::read) {
-    piece.owner().fail({errc::io_failure, place_of(piece) + ": the file ends before that"});
+    piece.owner().fail(file_ends(map_, piece.request(0)));
     retire(slot);
     return;
   }
@@ -291,7 +273,7 @@ void io_loop::settle_error(std::uint32_t slot, int error) {
   auto& piece = pieces_[slot];
   // A sync that failed has forgotten what it could not write: the next one may succeed, and lie.
   if (piece.owner().op() == io_op::sync && error != EINTR) {
-    piece.owner().fail(make_failure(error, place_of(piece)));
+    piece.owner().fail(make_failure(error, place_of(map_, piece.request(0))));
     retire(slot);
     return;
   }
@@ -304,7 +286,7 @@ void io_loop::settle_error(std::uint32_t slot, int error) {
     case io_verdict::retry_later: stalled(slot, error); return;
     case io_verdict::no_space:
     case io_verdict::failed:
-      piece.owner().fail(make_failure(error, place_of(piece)));
+      piece.owner().fail(make_failure(error, place_of(map_, piece.request(0))));
       retire(slot);
       return;
   }
@@ -317,9 +299,7 @@ void io_loop::stalled(std::uint32_t slot, int error) {
     retries_.push_back({real_clock::now() + pause_before(piece.stalls++), slot});
     return;
   }
-  const std::string what =
-      fmt::format("{}, {} attempts without progress", place_of(piece), stall_limit + 1);
-  piece.owner().fail(error != 0 ? make_failure(error, what) : failure{errc::io_failure, what});
+  piece.owner().fail(no_progress(map_, piece.request(0), error));
   retire(slot);
 }
 
@@ -383,13 +363,6 @@ void io_loop::look_at(io_transfer& whole, time_point now) {
   } else {
     std::fprintf(stderr, "ballast: %s\n", line.c_str());
   }
-}
-
-std::string io_loop::place_of(const io_piece& piece) const {
-  const auto request = piece.request(0);
-  if (request.op == io_op::sync) return fmt::format("sync of {}", map_.files[request.file].name);
-  return fmt::format("{} of {} bytes at offset {} of {}", verb(request.op), request.memory.size(),
-                     request.offset, map_.files[request.file].name);
 }
 
 }  // namespace ballast::nvme

@@ -98,7 +98,6 @@ class io_loop {
   void drop_failed();
   void report_late();
   void look_at(io_transfer& whole, time_point now);
-  std::string place_of(const io_piece& piece) const;
 
   const loop_options options_;
   const segment_map map_;

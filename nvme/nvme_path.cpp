@@ -18,6 +18,15 @@ result<std::unique_ptr<nvme_path>> nvme_path::start(const loop_options& options,
   return made;
 }
 
+status nvme_path::open_positional(const performer_opener& open, bytes request_limit) {
+  std::vector<int> descriptors;
+  for (const auto& file : loop_->map().files) descriptors.push_back(file.descriptor);
+  auto opened = open(descriptors);
+  if (!opened) return opened.error();
+  positional_.emplace(loop_->map(), request_limit, *std::move(opened));
+  return {};
+}
+
 std::vector<ticket> nvme_path::sync(link_meter& meter) {
   std::vector<ticket> asked;
   for (std::uint64_t at = begin_; at < end(); at += over_.segment_size.value) {
@@ -33,7 +42,9 @@ std::string nvme_path::place_of(std::uint64_t address) const {
 
 std::string nvme_path::description() const {
   const std::string& note = over_.segments.front().note();
-  return fmt::format("{}, {}", loop_->description(), note.empty() ? "O_DIRECT" : note);
+  return fmt::format("{}{}, {}",
+                     is_positional() ? "pread/pwrite by the update's workers; all else: " : "",
+                     loop_->description(), note.empty() ? "O_DIRECT" : note);
 }
 
 }  // namespace ballast::nvme

@@ -7,6 +7,7 @@
 
 #include <nvme/extent_map.hpp>
 #include <nvme/io_loop.hpp>
+#include <nvme/positional_io.hpp>
 #include <nvme/segment.hpp>
 
 namespace ballast::nvme {
@@ -35,6 +36,17 @@ class nvme_path {
     hop.address.value -= begin_;
     return loop_->submit(op, hop, meter);
   }
+  /// From here on moves() bytes in the threads that ask for it.
+  ///
+  /// Errors: the opener's
+  status open_positional(const performer_opener& open, bytes request_limit);
+  /// Whether it moves bytes in the calling thread.
+  bool is_positional() const { return positional_.has_value(); }
+  /// Threads: any; is_positional()
+  status move(io_op op, const tier_range& range) const {
+    return positional_->move(op, range.address.value - begin_, range.memory);
+  }
+
   /// Submits a sync of every file.
   std::vector<ticket> sync(link_meter& meter);
 
@@ -52,6 +64,7 @@ class nvme_path {
   const std::uint64_t begin_;
   extent_map room_;
   std::unique_ptr<io_loop> loop_;  ///< ends before the files it uses
+  std::optional<positional_io> positional_;
 };
 
 }  // namespace ballast::nvme

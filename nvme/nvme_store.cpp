@@ -276,6 +276,13 @@ result<std::unique_ptr<store>> build(const store_options& options, const std::ve
     over->spare = shares.size() > 1 ? options.spare : bytes{};
     auto path = nvme_path::start(loop_of(options), opener_of(options), *std::move(over), end);
     if (!path) return path.error();
+    if (options.backend == io_backend::inlined) {
+      const performer_opener& open =
+          options.open_positional ? options.open_positional : open_posix_performer;
+      if (auto opened = (*path)->open_positional(open, options.request); !opened) {
+        return opened.error();
+      }
+    }
     end = (*path)->end();
     description +=
         fmt::format("{}{}, {}", paths.empty() ? "" : "; ", (*path)->description(), directory);

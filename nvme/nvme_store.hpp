@@ -8,6 +8,7 @@
 #include <ballast/store.hpp>
 #include <nvme/digest_table.hpp>
 #include <nvme/io_loop.hpp>
+#include <nvme/positional_io.hpp>
 #include <nvme/segment.hpp>
 
 namespace ballast::nvme {
@@ -31,6 +32,7 @@ struct store_options {
   bytes spare = {};          ///< in each of several folders beyond its share: two extents
   std::uint32_t slices = 0;  ///< of all extents together
   const clock& time;         ///< outlives the store
+  /// `inlined`: move() of the links moves bytes in the calling thread, and files are buffered.
   io_backend backend = io_backend::automatic;
   bytes request{4u << 20};   ///< longest request; a multiple of 4096 below 1 GiB
   std::uint32_t depth = 16;  ///< requests under way in each folder, at least 1
@@ -40,6 +42,7 @@ struct store_options {
   std::span<std::byte> arena = {};              ///< as loop_options'
   bytes segment_limit{std::uint64_t{1} << 40};  ///< longest file; a multiple of 4096
   queue_opener open_queue = {};                 ///< instead of `backend`'s: faults, simulations
+  performer_opener open_positional = {};        ///< the same, where it is `inlined`
 };
 
 /// Opens a store, its space reserved.

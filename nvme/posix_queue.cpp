@@ -15,6 +15,8 @@ namespace {
 /// Enough to keep a disk busy: the reference disk is at its limit from 4 requests on.
 constexpr std::uint32_t worker_limit = 8;
 
+}  // namespace
+
 std::int64_t perform(const io_request& request, int descriptor) {
   const auto offset = static_cast<off_t>(request.offset);
   ssize_t moved = 0;
@@ -29,8 +31,6 @@ std::int64_t perform(const io_request& request, int descriptor) {
   }
   return moved >= 0 ? moved : -static_cast<std::int64_t>(errno);
 }
-
-}  // namespace
 
 posix_queue::posix_queue(const queue_setup& setup)
     : files_(setup.files.begin(), setup.files.end()), requests_(setup.depth) {

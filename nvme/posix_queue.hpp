@@ -38,6 +38,11 @@ class posix_queue final : public io_queue {
   std::vector<std::thread> workers_;
 };
 
+/// Does one request in the calling thread: pread, pwrite or fdatasync.
+///
+/// Returns: bytes moved, or a negative errno
+std::int64_t perform(const io_request& request, int descriptor);
+
 result<std::unique_ptr<io_queue>> open_posix_queue(const queue_setup& setup);
 
 }  // namespace ballast::nvme

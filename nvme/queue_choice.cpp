@@ -41,7 +41,8 @@ result<std::unique_ptr<io_queue>> open_best(const queue_setup& setup) {
 
 queue_opener choose_queue(io_backend backend) {
   switch (backend) {
-    case io_backend::automatic: return open_best;
+    case io_backend::automatic:
+    case io_backend::inlined: return open_best;  // for what no worker moves
     case io_backend::uring: return uring_queue::open;
     case io_backend::posix: return open_posix_queue;
   }

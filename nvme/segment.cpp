@@ -91,15 +91,17 @@ status check_space(const file_descriptor& directory, const std::string& path, by
 }
 
 result<segment> segment::make(const file_descriptor& directory, const std::string& path,
-                              const std::string& name, bytes size, std::size_t index) {
+                              const std::string& name, bytes size, std::size_t index,
+                              segment_access how) {
   const signal_guard no_death_by_file_size;
   segment made;
   made.directory_ = path;
   made.name_ = fmt::format("{}/{}", without_trailing_slash(path),
                            name.empty() ? fmt::format("(unnamed segment {})", index) : name);
   made.size_ = size;
-  if (auto created = made.create(directory, name); !created) return created.error();
+  if (auto created = made.create(directory, name, how); !created) return created.error();
   made.choose_alignment();
+  if (how == segment_access::buffered) made.note_ = "buffered";
   if (auto reserved = made.preallocate(); !reserved) return reserved.error();
   return made;
 }
@@ -124,11 +126,16 @@ result<segment> segment::open(const std::string& path, bytes size) {
   return found;
 }
 
-status segment::create(const file_descriptor& directory, const std::string& name) {
-  file_ = file_descriptor(create_file(directory.get(), name, O_RDWR | O_CLOEXEC | O_DIRECT));
+status segment::create(const file_descriptor& directory, const std::string& name,
+                       segment_access how) {
+  const bool wanted = how == segment_access::direct;
+  if (wanted) {
+    file_ = file_descriptor(create_file(directory.get(), name, O_RDWR | O_CLOEXEC | O_DIRECT));
+  }
   direct_ = file_.valid();
-  if (!direct_ && errno == EINVAL) {
-    if (!name.empty()) ::unlinkat(directory.get(), name.c_str(), 0);  // left by the refused open
+  if (!direct_ && (!wanted || errno == EINVAL)) {
+    if (wanted && !name.empty())
+      ::unlinkat(directory.get(), name.c_str(), 0);  // left by the refused open
     file_ = file_descriptor(create_file(directory.get(), name, O_RDWR | O_CLOEXEC));
   }
   if (!file_.valid()) return failed(errno, "creating");

@@ -28,13 +28,18 @@ std::optional<bytes> free_space(const file_descriptor& directory);
 /// Errors: no_space with the size and what is free
 status check_space(const file_descriptor& directory, const std::string& path, bytes size);
 
+/// How a new segment is opened: for requests of whole sectors past the page cache, where the file system
+/// allows it, or for any range, through it. On a folder in memory both are the same copy.
+enum class segment_access : std::uint8_t { direct, buffered };
+
 class segment {
  public:
   /// A new file in `directory`, whose path is for messages; an empty name leaves none behind.
   ///
   /// Errors: no_space with size and what is free; io_failure, also for a name that exists
   static result<segment> make(const file_descriptor& directory, const std::string& path,
-                              const std::string& name, bytes size, std::size_t index);
+                              const std::string& name, bytes size, std::size_t index,
+                              segment_access how = segment_access::direct);
   /// One that is there, to be read.
   ///
   /// Errors: io_failure where it is missing, a link, or shorter than `size`
@@ -50,7 +55,7 @@ class segment {
  private:
   segment() = default;
 
-  status create(const file_descriptor& directory, const std::string& name);
+  status create(const file_descriptor& directory, const std::string& name, segment_access how);
   void choose_alignment();
   status preallocate();
   failure failed(int error, std::string_view doing) const;

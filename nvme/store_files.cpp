@@ -35,8 +35,10 @@ result<nvme_path::files> make_files(const store_options& options, const std::str
     const std::string name = !options.checkpoints.empty()
                                  ? fmt::format("segment-{}", made.segments.size())
                                  : options.name;
+    const auto how =
+        options.backend == io_backend::inlined ? segment_access::buffered : segment_access::direct;
     auto one = segment::make(*into, inside, name, std::min(size - begin, options.segment_limit),
-                             made.segments.size());
+                             made.segments.size(), how);
     if (!one) return one.error();
     if (!name.empty()) made.names.push_back(files::absolute(files::path(inside) / name));
     made.segments.push_back(*std::move(one));

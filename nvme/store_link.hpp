@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nvme/nvme_path.hpp>
+#include <nvme/signal_guard.hpp>
 
 namespace ballast::nvme {
 
@@ -25,6 +26,7 @@ class store_link final : public link {
   ticket submit(const transfer& hop) override {
     return path_of(paths_, hop.address.value).submit(op_, hop, meter_);
   }
+  status move(std::span<const tier_range> ranges, subject whose) override;
   link_counters counters() const override { return meter_.read(); }
 
  private:
@@ -33,5 +35,21 @@ class store_link final : public link {
   const path_list& paths_;
   link_meter meter_;
 };
+
+/// In this thread, where the paths can; counted as one transfer.
+inline status store_link::move(std::span<const tier_range> ranges, subject whose) {
+  if (!paths_.front()->is_positional()) return link::move(ranges, whose);
+  std::optional<signal_guard> no_death_by_file_size;
+  if (op_ == io_op::write) no_death_by_file_size.emplace();
+  meter_.begin();
+  status outcome;
+  bytes moved;
+  for (std::size_t i = 0; i < ranges.size() && outcome; ++i) {
+    outcome = path_of(paths_, ranges[i].address.value).move(op_, ranges[i]);
+    moved += bytes{outcome ? ranges[i].memory.size() : 0};
+  }
+  meter_.end(moved);
+  return outcome;
+}
 
 }  // namespace ballast::nvme

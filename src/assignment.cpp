@@ -100,17 +100,33 @@ void assignment::size_store() {
       drawn_.slices += room.slices * drawn_.generations;
       drawn_.staging.size = std::max(drawn_.staging.size, room.total());
       drawn_.relay.size = std::max(drawn_.relay.size, room.of(tile_array::weights));
+      drawn_.slice_buffers.size = std::max(drawn_.slice_buffers.size, slice_of(each));
       ++stored;
     }
   }
-  drawn_.staging.count = std::min(config_.pipeline_depth, stored);
-  drawn_.relay.count = drawn_.relay.size.value > 0 ? drawn_.staging.count : 0;
+  const bool inlined = config_.io == io_backend::inlined;
+  const std::uint32_t at_once = std::min(config_.pipeline_depth, stored);
+  drawn_.staging.count = inlined ? 0 : at_once;
+  drawn_.slice_buffers.count = inlined && stored > 0 ? std::max(config_.threads, 1U) : 0;
+  drawn_.relay.count = drawn_.relay.size.value > 0 ? at_once : 0;
   size_spare();
   size_checkpoint_staging();
   size_undo();
   if (sums_in_host) {
     drawn_.chunk_staging = {2, size_of(dtype::f32) * chunk_elements.value};
   }
+}
+
+/// What a slice of a tile has on NVMe.
+bytes assignment::slice_of(const tile& which) const {
+  const elements slice = std::min(which.range.count, slice_elements);
+  bytes sum;
+  for (const tile_array each : tile_arrays) {
+    if (place_of(each, place::nvme, config_) == place::nvme) {
+      sum += size_of(each, where_.at(which.layer).arrays(), slice);
+    }
+  }
+  return round_up(sum, extent_alignment);
 }
 
 /// Where there are several folders: in each of them room for a tile whose write failed in another
@@ -184,11 +200,13 @@ void assignment::use_rest_as_cache() {
   std::vector<tile_room> moved;  // of each tile that a step reads and writes
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     if (on(i, place::nvme) && where_.at(where_.tiles()[i].layer).trainable()) {
-      moved.push_back(room_of(where_, where_.tiles()[i], config_));
+      moved.push_back(moved_of(where_, where_.tiles()[i], config_));
     }
   }
   const bytes used = summary.total(place::host);
-  if (moved.empty() || !config_.host_memory || used >= *config_.host_memory) {
+  // Where workers move slices themselves there is no tile that could stay.
+  if (moved.empty() || !config_.host_memory || used >= *config_.host_memory ||
+      drawn_.staging.count == 0) {
     return;
   }
   const std::uint64_t room = (*config_.host_memory - used).value / drawn_.staging.size.value;
@@ -232,6 +250,8 @@ void assignment::list_host() {
   line(place::host, "gradient sums", sum(false, &tile_bytes::sums));
   line(place::host, "optimizer state", sum(place::host, tile_array::state));
   line(place::host, fmt::format("staging, {} tiles", drawn_.staging.count), drawn_.staging.total());
+  line(place::host, fmt::format("slice buffers of {} workers", drawn_.slice_buffers.count),
+       drawn_.slice_buffers.total());
   line(place::host, fmt::format("weight relay, {} tiles", drawn_.relay.count),
        drawn_.relay.total());
   line(place::host, "gradient staging", drawn_.chunk_staging.total());
@@ -286,7 +306,7 @@ void assignment::list_rest() {
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
     if (on(i, place::nvme) && where_.at(each.layer).trainable()) {
-      summary.nvme_step += room_of(where_, each, config_).total() * 2;
+      summary.nvme_step += moved_of(where_, each, config_).total() * 2;
     }
   }
 }

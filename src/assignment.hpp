@@ -23,6 +23,7 @@ class assignment {
   bytes sum(bool on_device, bytes tile_bytes::*array) const;
   void size_slots();
   void size_store();
+  bytes slice_of(const tile& which) const;
   void size_checkpoint_staging();
   void size_undo();
   void size_spare();

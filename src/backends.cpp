@@ -1,4 +1,5 @@
 // The one file that builds concrete parts from a configuration.
+#include <algorithm>
 #include <ballast/backends.hpp>
 #include <filesystem>
 
@@ -8,6 +9,7 @@
 #include "cpu/update_backend.hpp"
 #include "gpu/cuda_device.hpp"
 #include "nvme/durable_folder.hpp"
+#include "nvme/memory_folder.hpp"
 #include "nvme/nvme_store.hpp"
 
 namespace ballast {
@@ -23,6 +25,12 @@ std::string checkpoint_path(const engine_config& config) {
 
 class machine_backends final : public backends {
  public:
+  bool nvme_is_memory(const engine_config& config) const override {
+    return !config.nvme.empty() && std::ranges::all_of(config.nvme, [](const nvme_folder& each) {
+      return !nvme::memory_behind(each.directory).empty();
+    });
+  }
+
   result<std::unique_ptr<device>> make_device(const engine_config& config,
                                               bytes capacity) override {
     if (config.device == device_kind::cuda) {
@@ -46,6 +54,7 @@ class machine_backends final : public backends {
     for (const nvme_folder& each : config.nvme) {
       options.folders.push_back({each.directory, each.size, {}});
     }
+    options.backend = config.io;
     options.checkpoints = checkpoint_path(config);
     options.size = wanted.extents;
     options.spare = wanted.spare;
@@ -94,7 +103,8 @@ class machine_backends final : public backends {
     return {.folders = {},
             .size = {},
             .time = clock_,
-            .backend = config.io,
+            // Only a store of tiles has workers that come to it.
+            .backend = config.io == io_backend::inlined ? io_backend::automatic : config.io,
             .request = config.io_request,
             .depth = config.io_depth,
             .deadline = std::chrono::seconds(config.io_deadline_seconds),

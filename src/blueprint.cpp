@@ -112,6 +112,19 @@ tile_room room_of(const layout& where, const tile& which, const engine_config& c
   return room;
 }
 
+tile_room moved_of(const layout& where, const tile& which, const engine_config& config) {
+  tile_room moved = room_of(where, which, config);
+  if (config.io == io_backend::inlined) {
+    for (const tile_array each : tile_arrays) {
+      if (moved.of(each).value > 0) {
+        moved.extents[index_of(each)] =
+            size_of(each, where.at(which.layer).arrays(), which.range.count);
+      }
+    }
+  }
+  return moved;
+}
+
 bool is_resident(const layout& where, const model& declared, layer_id which,
                  const std::vector<place>& tile_places) {
   const auto on_device = [&](layer_id home, element_range range) {

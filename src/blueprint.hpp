@@ -51,6 +51,7 @@ struct blueprint {
   slot_pool layer_slots;           ///< device: weights of layers under way
   slot_pool gradient_slots;        ///< device: fp32 gradients of layers under way
   slot_pool staging;               ///< host: tiles between NVMe and the optimizer, and cached ones
+  slot_pool slice_buffers;         ///< host: a slice of a tile, where workers move it themselves
   slot_pool relay;                 ///< host: weights of tiles between NVMe and the device
   std::uint32_t cached_tiles = 0;  ///< of them
   slot_pool checkpoint_staging;    ///< host: arrays on their way to or from a checkpoint
@@ -78,8 +79,12 @@ tile_bytes bytes_of(const layout& where, const tile& which, bool several_pushes)
 /// Where an array rests of a tile whose state rests at `state`.
 place place_of(tile_array which, place state, const engine_config& config);
 
-/// Of a tile on NVMe; an extent is what a read or a write of its array moves.
+/// Of a tile on NVMe.
 tile_room room_of(const layout& where, const tile& which, const engine_config& config);
+
+/// What a read or a write of such a tile's arrays moves: whole extents, or, where workers do it
+/// themselves, the arrays alone.
+tile_room moved_of(const layout& where, const tile& which, const engine_config& config);
 
 /// True when every tile under the layer's own and tied parameters rests on the device.
 bool is_resident(const layout& where, const model& declared, layer_id which,

@@ -12,33 +12,6 @@ const manifest::array& of(const manifest::run& run, tile_array which) {
   return which == tile_array::weights ? run.weights : run.state;
 }
 
-/// Where a part of one array of elements lies: in the whole run, and packed, by itself.
-struct piece {
-  std::uint64_t offset = 0;
-  std::uint64_t packed_offset = 0;
-  bytes size;
-};
-
-std::vector<piece> pieces_within(tile_array which, const state_layout& arrays, elements whole,
-                                 element_range part) {
-  const std::vector<array_width> widths =
-      which == tile_array::weights ? std::vector<array_width>{{size_of(arrays.weights), {}}}
-                                   : std::vector{arrays.residual, arrays.momentum, arrays.variance,
-                                                 arrays.momentum_scale, arrays.variance_scale};
-  std::vector<piece> pieces;
-  std::uint64_t begin = 0;
-  std::uint64_t packed = 0;
-  for (const array_width& width : widths) {
-    const bytes size = width.of(part.count);
-    if (size.value > 0) {
-      pieces.push_back({begin + width.of(part.begin).value, packed, size});
-    }
-    begin += width.of(whole).value;
-    packed += size.value;
-  }
-  return pieces;
-}
-
 }  // namespace
 
 slice_pieces pieces_of(tile_array which, const state_layout& arrays, std::span<std::byte> memory,
@@ -207,10 +180,12 @@ status run_reader::load(const manifest::run& run, tile_array array, const extent
     asked.push_back(from.read().submit(
         {.address = where.address, .memory = into.memory.first(where.size.value)}));
   } else {
-    for (const piece& each : pieces_within(array, arrays, run.range.count, into.range)) {
-      asked.push_back(
-          from.read().submit({.address = {where.address.value + each.offset},
-                              .memory = into.memory.subspan(each.packed_offset, each.size.value)}));
+    for (const array_piece& each : pieces_within(array, arrays, run.range.count, into.range)) {
+      if (each.size.value > 0) {
+        asked.push_back(from.read().submit(
+            {.address = {where.address.value + each.offset},
+             .memory = into.memory.subspan(each.packed_offset, each.size.value)}));
+      }
     }
   }
   status outcome;
@@ -246,6 +221,9 @@ status array_restorer::restore(tile_id which) {
 status array_restorer::restore(tile_id which, tile_array array) {
   const tile_home& home = homes_.at(which);
   const auto target = home.memory(array);
+  if (home.on_nvme(array) && homes_.inlined()) {
+    return restore_by_slices(which, array);
+  }
   if (home.on_nvme(array)) {
     const std::size_t slot = next_slot_++ % written_.size();
     const auto memory = homes_.staging(static_cast<std::uint32_t>(slot));
@@ -268,6 +246,37 @@ status array_restorer::restore(tile_id which, tile_array array) {
       .upload()
       .submit({.address = address_of(target), .memory = memory})
       .wait();
+}
+
+/// Where there is no staging for whole tiles.
+status array_restorer::restore_by_slices(tile_id which, tile_array array) {
+  const tile& of = where_.at(which);
+  const state_layout arrays = where_.at(of.layer).arrays();
+  stored_tiles& stored = homes_.stored(array);
+  if (auto renewed = stored.renew(which); !renewed) {
+    return renewed;
+  }
+  slice_mover::extents to;
+  to[index_of(array)] = stored.latest(which);
+  const slice_mover::loan buffer(mover_);
+  for (std::uint32_t i = 0; i < stored.latest(which).slices; ++i) {
+    const elements first = slice_elements * i;
+    const slice_mover::slice slice{which,
+                                   {first, std::min(slice_elements, of.range.count - first)}};
+    const tile alone{of.layer, {of.range.begin + first, slice.part.count}};
+    const auto memory = mover_.memory_of(slice, array, buffer);
+    if (auto assembled = assemble(alone, array, memory); !assembled) {
+      return assembled;
+    }
+    homes_.on_disk()->stamp(
+        stored.latest(which), i,
+        pieces_of(array, arrays, memory, slice.part.count, {{0}, slice.part.count}));
+    if (auto moved = mover_.write(slice, to, buffer); !moved) {
+      return moved;
+    }
+  }
+  stored.written(which);
+  return {};
 }
 
 /// Gathers a tile's array from the runs it meets.

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "manifest.hpp"
+#include "slice_mover.hpp"
 #include "tile_homes.hpp"
 
 namespace ballast {
@@ -93,6 +94,7 @@ class array_restorer {
         where_(where),
         homes_(homes),
         from_(from),
+        mover_(where, homes),
         written_(homes.staging_count()) {}
 
   /// Both arrays of a tile; tiles in ascending order.
@@ -108,6 +110,7 @@ class array_restorer {
   };
 
   status restore(tile_id which, tile_array array);
+  status restore_by_slices(tile_id which, tile_array array);
   status assemble(const tile& of, tile_array array, std::span<std::byte> into);
   status write(tile_id which, tile_array array, std::size_t slot);
   void submit(tile_id which, tile_array array, std::size_t slot);
@@ -117,6 +120,7 @@ class array_restorer {
   const layout& where_;
   tile_homes& homes_;
   run_reader& from_;
+  slice_mover mover_;
   std::size_t first_run_ = 0;     ///< the first that the next tile may meet
   std::vector<written> written_;  ///< by staging buffer
   std::size_t next_slot_ = 0;

@@ -59,7 +59,19 @@ void engine::reserve(place where, bytes size) {
   reserved_[static_cast<std::size_t>(where)] += round_up(size, caller_memory::alignment);
 }
 
-result<plan> engine::dry_run(const engine_config& config) const {
+engine_config engine::resolved(engine_config config) const {
+  if (config.io == io_backend::automatic && backends_->nvme_is_memory(config)) {
+    config.io = io_backend::inlined;
+  }
+  if (config.io == io_backend::inlined) {
+    // Each has a buffer.
+    config.threads = plan_threads(config.threads, find_numa_nodes()).threads();
+  }
+  return config;
+}
+
+result<plan> engine::dry_run(const engine_config& asked) const {
+  const engine_config config = resolved(asked);
   const auto where = layout::make(model_, config.tile_elements, {0}, 1);
   if (!where) {
     return where.error();
@@ -71,8 +83,9 @@ result<plan> engine::dry_run(const engine_config& config) const {
   return std::move(drawn->summary);
 }
 
-result<plan> engine::seal(const engine_config& config) {
+result<plan> engine::seal(const engine_config& asked) {
   require(sealed_ == nullptr, "an engine is sealed once");
+  const engine_config config = resolved(asked);
   auto where = layout::make(model_, config.tile_elements, {0}, 1);
   if (!where) {
     return where.error();

@@ -42,8 +42,9 @@ void find_bound(const compute_phase& first, const update_phase& last, forecast& 
 
 }  // namespace
 
-result<forecast> engine::dry_run(const engine_config& config, std::span<const timed_visit> visits,
+result<forecast> engine::dry_run(const engine_config& asked, std::span<const timed_visit> visits,
                                  const machine_rates& rates) const {
+  const engine_config config = resolved(asked);
   const auto where = layout::make(model_, config.tile_elements, {0}, 1);
   if (!where) {
     return where.error();

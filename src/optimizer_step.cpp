@@ -76,7 +76,11 @@ void optimizer_step::set_scalars(const settings& with, double scale) {
 
 /// On any worker.
 status optimizer_step::update(tile_id which, const carried& memory) {
-  const active_span busy(homes_.log(), activity::optimizer, "update", subject::of(which));
+  // Where workers bring a tile's slices, moving them is no arithmetic: each slice's says so itself.
+  std::optional<active_span> busy;
+  if (!homes_.inlined() || homes_.at(which).where != place::nvme) {
+    busy.emplace(homes_.log(), activity::optimizer, "update", subject::of(which));
+  }
   if (undo_.has(which)) {
     undo_.keep(which);
   }

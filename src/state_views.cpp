@@ -54,4 +54,22 @@ slice_pieces pieces_of(tile_array which, const state_layout& arrays, const state
           piece(view.variance_scale, arrays.variance_scale)};
 }
 
+array_pieces pieces_within(tile_array which, const state_layout& arrays, elements whole,
+                           element_range part) {
+  using widths = std::array<array_width, std::tuple_size_v<slice_pieces>>;
+  const widths of = which == tile_array::weights
+                        ? widths{array_width{size_of(arrays.weights), {}}}
+                        : widths{arrays.residual, arrays.momentum, arrays.variance,
+                                 arrays.momentum_scale, arrays.variance_scale};
+  array_pieces pieces;
+  std::uint64_t begin = 0;
+  std::uint64_t packed = 0;
+  for (std::size_t i = 0; i < of.size(); ++i) {
+    pieces[i] = {begin + of[i].of(part.begin).value, packed, of[i].of(part.count)};
+    begin += of[i].of(whole).value;
+    packed += pieces[i].size.value;
+  }
+  return pieces;
+}
+
 }  // namespace ballast

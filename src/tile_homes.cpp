@@ -90,6 +90,7 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   // In the order in which they are taken.
   const std::array arrays = {drawn.staging.total(),
                              drawn.relay.total(),
+                             drawn.slice_buffers.total(),
                              drawn.checkpoint_staging.total(),
                              drawn.checkpoint_reading,
                              drawn.chunk_staging.total(),
@@ -108,6 +109,7 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   const auto direct = host_left_.first((drawn.staging.total() + drawn.relay.total()).value);
   take_slots(host_left_, drawn.staging, staging_);
   take_slots(host_left_, drawn.relay, relay_);
+  take_slots(host_left_, drawn.slice_buffers, slice_buffers_);
   if (drawn.nvme.value == 0 && !config.nvme.empty()) {
     // A folder that was named and cannot be used is refused, although nothing rests there today.
     if (auto probed =

@@ -56,6 +56,9 @@ class tile_homes {
 
   std::size_t staging_count() const { return staging_.size(); }
   std::span<std::byte> staging(std::uint32_t slot) const { return staging_[slot]; }
+  /// Workers move what is on NVMe themselves, slice by slice: there is no staging.
+  bool inlined() const { return !slice_buffers_.empty(); }
+  std::span<const std::span<std::byte>> slice_buffers() const { return slice_buffers_; }
   std::size_t relay_count() const { return relay_.size(); }
   std::span<std::byte> relay(std::uint32_t slot) const { return relay_[slot]; }
   std::span<std::byte> checkpoint_staging(std::uint32_t slot) const { return checkpoint_[slot]; }
@@ -87,8 +90,8 @@ class tile_homes {
   std::array<std::unique_ptr<stored_tiles>, tile_array_count> stored_;
   std::span<std::byte> host_left_;  ///< of the region, not yet given out
   std::vector<tile_home> homes_;
-  std::vector<std::span<std::byte>> staging_, relay_, checkpoint_, chunks_, undo_, layer_slots_,
-      gradient_slots_;
+  std::vector<std::span<std::byte>> staging_, relay_, slice_buffers_, checkpoint_, chunks_, undo_,
+      layer_slots_, gradient_slots_;
   std::span<std::byte> read_state_;
   std::span<std::byte> caller_host_;
 };

@@ -81,6 +81,14 @@ void tile_pipeline::open(std::span<const tile_id> tiles, movement moved, const w
 }
 
 void tile_pipeline::feed(std::span<const tile_id> some) {
+  if (homes_.inlined()) {
+    const std::lock_guard hold(gate_);
+    for (const tile_id each : some) {
+      direct_.push_back(each);
+      workers_.arena().enqueue(early_.defer([this] { serve(false); }));
+    }
+    return;
+  }
   std::vector<carrier*> woken;
   {
     const std::lock_guard hold(gate_);
@@ -101,13 +109,15 @@ void tile_pipeline::feed(std::span<const tile_id> some) {
 
 status tile_pipeline::finish(std::span<const tile_id> rest) {
   hits_ += in_cache_.size();
-  feed(rest);
+  if (!homes_.inlined()) {
+    feed(rest);
+  }
   {
     const std::lock_guard hold(gate_);
     found_.assign(in_cache_.begin(), in_cache_.end());
     under_way_ += found_.size();
     for (const tile_id each : rest) {
-      if (homes_.at(each).where != place::nvme) {
+      if (homes_.inlined() || homes_.at(each).where != place::nvme) {
         direct_.push_back(each);
       }
     }

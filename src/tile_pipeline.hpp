@@ -3,7 +3,9 @@
 //   next tile --> read --> work --> write --> next tile     a carrier (a staging buffer) goes round:
 //                                                           memory and transfers under way are
 //                                                           bounded by construction
-//   direct --> work                                         tiles in memory need no carrier
+//   direct --> work                                         tiles in memory need no carrier, nor do
+//                                                           those whose slices workers bring
+//                                                           themselves (tile_work)
 //
 // Reads, work and writes of different tiles overlap. A link's thread never works and never waits: of
 // a carrier that comes back written it starts the next read at once, and one that was read it hands
@@ -163,7 +165,7 @@ class tile_pipeline {
   std::vector<carrier*> idle_;    ///< wait for a tile
   std::deque<carrier*> arrived_;  ///< wait for a worker, the disk for them
   std::deque<carrier*> found_;    ///< of in_cache_, wait for a worker
-  std::deque<tile_id> direct_;    ///< in memory, wait for a worker
+  std::deque<tile_id> direct_;    ///< need no carrier, wait for a worker
 };
 
 }  // namespace ballast

@@ -10,6 +10,18 @@
 #include "state_views.hpp"
 
 namespace ballast {
+namespace {
+
+std::string_view to_string(tile_work::access how) {
+  switch (how) {
+    case tile_work::access::change: return "update";
+    case tile_work::access::look: return "look";
+    case tile_work::access::fill: return "fill";
+  }
+  return "?";
+}
+
+}  // namespace
 
 status tile_work::for_slices(tile_id which, const carried& memory, element_range wanted, access how,
                              const body& each) const {
@@ -30,12 +42,16 @@ status tile_work::for_slices(tile_id which, const carried& memory, element_range
   });
   const std::uint64_t all = count_up(whole.count, slice_elements);
   static const body nothing;
+  const bool inlined = homes_.inlined() && homes_.at(which).where == place::nvme;
   first_failure outcome;
   const auto slices = [&] {
     tbb::parallel_for(moves ? 0 : first, moves ? all : last, [&](std::uint64_t index) {
       const bool wanted_too = index >= first && index < last;
-      outcome.note(one_slice(which, memory, static_cast<std::uint32_t>(index), how, *extents,
-                             wanted_too ? each : nothing));
+      const auto at = static_cast<std::uint32_t>(index);
+      const body& todo = wanted_too ? each : nothing;
+      outcome.note(inlined
+                       ? bring(which, at, how, *extents, todo)
+                       : work_on(which, view_of_slice(which, memory, at), at, how, *extents, todo));
     });
   };
   // Isolated: a worker that waits for a slice must not begin a tile meanwhile.
@@ -46,7 +62,13 @@ status tile_work::for_slices(tile_id which, const carried& memory, element_range
   } else {
     workers_.on_owner(homes_.at(which).share, alone);
   }
-  return outcome.take();
+  const status done = outcome.take();
+  for (const tile_array array : tile_arrays) {
+    if (done && inlined && how != access::look && homes_.at(which).on_nvme(array)) {
+      homes_.stored(array).written(which);
+    }
+  }
+  return done;
 }
 
 result<tile_work::generations> tile_work::renewed(tile_id which, access how) const {
@@ -67,26 +89,83 @@ result<tile_work::generations> tile_work::renewed(tile_id which, access how) con
   return all;
 }
 
+/// A slice's elements in its tile.
+element_range tile_work::part_of(tile_id which, std::uint32_t index) const {
+  const elements first = slice_elements * index;
+  return {first, std::min(slice_elements, where_.at(which).range.count - first)};
+}
+
+/// Sets what is at home whether the rest of the slice is or not.
+void tile_work::complete(tile_id which, std::uint32_t index, state_view& view) const {
+  const tile& of = where_.at(which);
+  const layer_layout& layer = where_.at(of.layer);
+  const std::span<std::byte> gradient = homes_.at(which).gradient;
+  const elements first = part_of(which, index).begin;
+  view.gradient = gradient.empty()
+                      ? nullptr
+                      : gradient.data() + (size_of(layer.arrays().weights) * first.value).value;
+  view.first = block_elements * layer.first_block + of.range.begin + first;
+}
+
 state_view tile_work::view_of_slice(tile_id which, const carried& memory,
                                     std::uint32_t index) const {
   const tile& of = where_.at(which);
-  const tile_home& home = homes_.at(which);
-  const layer_layout& layer = where_.at(of.layer);
-  const state_layout arrays = layer.arrays();
+  const state_layout arrays = where_.at(of.layer).arrays();
   state_view whole = view_of(arrays, memory.state, of.range.count);
   whole.weights = memory.weights.data();
-  whole.gradient = home.gradient.empty() ? nullptr : home.gradient.data();
-  whole.first = block_elements * layer.first_block + of.range.begin;
-  const elements first = slice_elements * index;
-  return sub_view(arrays, arrays.weights, whole, first,
-                  std::min(slice_elements, of.range.count - first));
+  const element_range part = part_of(which, index);
+  state_view view = sub_view(arrays, arrays.weights, whole, part.begin, part.count);
+  complete(which, index, view);
+  return view;
 }
 
-status tile_work::one_slice(tile_id which, const carried& memory, std::uint32_t index, access how,
-                            const generations& of_tile, const body& each) const {
+state_view tile_work::view_of_slice(tile_id which, const slice_mover::loan& memory,
+                                    std::uint32_t index) const {
+  const state_layout arrays = where_.at(where_.at(which).layer).arrays();
+  const tile_home& home = homes_.at(which);
+  const slice_mover::slice mine{which, part_of(which, index)};
+  state_view view =
+      view_of(arrays, mover_.memory_of(mine, tile_array::state, memory), mine.part.count);
+  view.weights =
+      home.on_nvme(tile_array::weights)
+          ? mover_.memory_of(mine, tile_array::weights, memory).data()
+          : home.weights.data() + (size_of(arrays.weights) * mine.part.begin.value).value;
+  complete(which, index, view);
+  return view;
+}
+
+/// A slice that is not at hand.
+status tile_work::bring(tile_id which, std::uint32_t index, access how, const generations& of_tile,
+                        const body& each) const {
+  const slice_mover::slice mine{which, part_of(which, index)};
+  slice_mover::extents before;
+  slice_mover::extents after;
+  for (std::size_t i = 0; i < of_tile.size(); ++i) {
+    if (of_tile[i]) {
+      before[i] = of_tile[i]->before;
+      after[i] = of_tile[i]->after;
+    }
+  }
+  status outcome;
+  // Isolated: a worker that waits inside `each` must not begin another slice meanwhile.
+  tbb::this_task_arena::isolate([&] {
+    const slice_mover::loan memory(mover_);
+    outcome = how == access::fill ? status() : mover_.read(mine, before, memory);
+    if (outcome) {
+      const active_span busy(homes_.log(), activity::optimizer, to_string(how), subject::of(which));
+      outcome = work_on(which, view_of_slice(which, memory, index), index, how, of_tile, each);
+    }
+    if (outcome && how != access::look) {
+      outcome = mover_.write(mine, after, memory);
+    }
+  });
+  return outcome;
+}
+
+status tile_work::work_on(tile_id which, const state_view& view, std::uint32_t index, access how,
+                          const generations& of_tile, const body& each) const {
   const tile& of = where_.at(which);
   const state_layout arrays = where_.at(of.layer).arrays();
-  const state_view view = view_of_slice(which, memory, index);
   const slice here{
       which,
       index,

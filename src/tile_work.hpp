@@ -1,17 +1,19 @@
-// What is done to a tile while its weights and state are at hand: fill, update, look. Slice by slice,
-// so that a slice is checked, changed and stamped while it is in cache.
+// What is done to a tile: fill, update, look. Slice by slice, so that a slice is checked, changed and
+// stamped while it is in cache. A tile's arrays are at hand, at home or in a carrier; those on NVMe
+// that are not are brought by the worker itself, and taken back, a slice at a time (slice_mover).
 #pragma once
 
 #include <ballast/update.hpp>
 #include <functional>
 #include <optional>
 
+#include "slice_mover.hpp"
 #include "tile_homes.hpp"
 #include "workers.hpp"
 
 namespace ballast {
 
-/// A tile's arrays, at home or in a carrier: what a worker works on.
+/// A tile's arrays, at home or in a carrier: what a worker works on. Empty where workers bring them.
 struct carried {
   std::span<std::byte> state, weights;
 };
@@ -19,7 +21,11 @@ struct carried {
 class tile_work {
  public:
   tile_work(const layout& where, tile_homes& homes, update_backend& host_updates, workers& threads)
-      : where_(where), homes_(homes), host_updates_(host_updates), workers_(threads) {}
+      : where_(where),
+        homes_(homes),
+        host_updates_(host_updates),
+        workers_(threads),
+        mover_(where, homes) {}
 
   /// A slice of a tile: its elements [range) of the layer, and its arrays.
   struct slice {
@@ -36,7 +42,7 @@ class tile_work {
   /// Calls `each` for the slices of a tile that meet `wanted` (in the layer): checked before unless
   /// filled, stamped after unless only looked at.
   ///
-  /// Errors: corrupted; those of `each`
+  /// Errors: corrupted; those of `each`, and of moving what is not at hand
   status for_slices(tile_id which, const carried& memory, element_range wanted, access how,
                     const body& each) const;
 
@@ -56,15 +62,22 @@ class tile_work {
   using generations = std::array<std::optional<generation>, tile_array_count>;
 
   result<generations> renewed(tile_id which, access how) const;
+  element_range part_of(tile_id which, std::uint32_t index) const;
   state_view view_of_slice(tile_id which, const carried& memory, std::uint32_t index) const;
-  /// `each` is empty for a slice that only follows its tile to another extent.
-  status one_slice(tile_id which, const carried& memory, std::uint32_t index, access how,
-                   const generations& of, const body& each) const;
+  state_view view_of_slice(tile_id which, const slice_mover::loan& memory,
+                           std::uint32_t index) const;
+  void complete(tile_id which, std::uint32_t index, state_view& view) const;
+  // `each` is empty for a slice that only follows its tile to another extent.
+  status work_on(tile_id which, const state_view& view, std::uint32_t index, access how,
+                 const generations& of, const body& each) const;
+  status bring(tile_id which, std::uint32_t index, access how, const generations& of,
+               const body& each) const;
 
   const layout& where_;
   tile_homes& homes_;
   update_backend& host_updates_;
   workers& workers_;
+  mutable slice_mover mover_;
 };
 
 }  // namespace ballast

@@ -14,6 +14,17 @@ ticket traced_link::submit(const transfer& hop) {
   return watched_.submit(watched);
 }
 
+status traced_link::move(std::span<const tier_range> ranges, subject whose) {
+  const time_point begun = log_.begin(what_);
+  const status outcome = watched_.move(ranges, whose);
+  bytes moved;
+  for (const tier_range& each : ranges) {
+    moved += bytes{outcome ? each.memory.size() : 0};
+  }
+  log_.end(what_, name(), whose, begun, moved);
+  return outcome;
+}
+
 void traced_link::arrived(under_way* which, const status& outcome) {
   const under_way over = *which;
   pool_.give(which);

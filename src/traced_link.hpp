@@ -17,6 +17,7 @@ class traced_link final : public link {
 
   std::string_view name() const override { return watched_.name(); }
   ticket submit(const transfer& hop) override;
+  status move(std::span<const tier_range> ranges, subject whose) override;
   link_counters counters() const override { return watched_.counters(); }
 
  private:

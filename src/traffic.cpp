@@ -96,7 +96,7 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
   std::uint32_t kept = drawn.cached_tiles;
   for (const tile_id each : std::views::reverse(order_of_update)) {
     if (drawn.tile_places[each.value] == place::nvme) {
-      const tile_room room = room_of(where, where.at(each), config);
+      const tile_room room = moved_of(where, where.at(each), config);
       moved[hop::read] += cached(each) ? bytes{} : room.total();
       moved[hop::write] += room.total() - (kept > 0 ? room.of(tile_array::state) : bytes{});
       kept -= kept > 0 ? 1 : 0;

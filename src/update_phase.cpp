@@ -72,7 +72,11 @@ update_phase run_update(const layout& where, const blueprint& drawn, const engin
   phase.disk = seconds_of(rates.disk, moved[hop::read], moved[hop::write]);
   phase.total = phase.arithmetic;
   staged -= drawn.cached_tiles;
-  if (phase.disk > 0) {
+  if (config.io == io_backend::inlined) {
+    // The same workers do both: nothing overlaps.
+    phase.total += phase.disk;
+    phase.writing = per(moved[hop::write], rates.disk.write);
+  } else if (phase.disk > 0) {
     const double carriers = std::min(staged, drawn.staging.count - drawn.cached_tiles);
     phase.total = pipeline_seconds(phase.disk, phase.arithmetic, carriers, staged);
     // Carriers that went together would all write at once, those that took turns never would: what

@@ -149,8 +149,12 @@ void add_engine_options(option_set& options, engine_config& config) {
                "keep fp32 sums, so that a layer's gradient may come in several pushes");
   options.choice<io_backend>(
       "io", config.io,
-      {{"auto", io_backend::automatic}, {"uring", io_backend::uring}, {"posix", io_backend::posix}},
-      "what moves bytes to and from disk");
+      {{"auto", io_backend::automatic},
+       {"uring", io_backend::uring},
+       {"posix", io_backend::posix},
+       {"inline", io_backend::inlined}},
+      "what moves bytes to and from disk; inline: the update's workers themselves, as auto has it "
+      "where all folders are in memory (tmpfs, DAX)");
   options.add(request_option(config));
   options.whole("io-depth", config.io_depth, {1, 1024}, "requests under way in each --nvme folder");
   options.choice<device_kind>(

@@ -24,6 +24,9 @@ class backends {
  public:
   virtual ~backends() = default;
 
+  /// Whether every folder of `config.nvme` is as fast as memory (tmpfs, DAX), and there is one.
+  virtual bool nvme_is_memory(const engine_config& config) const = 0;
+
   /// Errors of every maker: unsupported with the flag or option to change, exhausted with the
   /// amounts.
   virtual result<std::unique_ptr<device>> make_device(const engine_config& config,

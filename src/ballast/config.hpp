@@ -10,7 +10,10 @@
 
 namespace ballast {
 
-enum class io_backend : std::uint8_t { automatic, uring, posix };
+/// What moves bytes to and from the folders of `nvme`. `inlined`: the workers that update a tile, slice
+/// by slice, themselves; where all folders are as fast as memory `automatic` becomes that, else the
+/// better of the other two.
+enum class io_backend : std::uint8_t { automatic, uring, posix, inlined };
 enum class device_kind : std::uint8_t { automatic, host, cuda };
 enum class instruction_set : std::uint8_t { automatic, sse2, avx2, avx512 };
 

@@ -52,6 +52,10 @@ class engine {
   /// Sets bytes of a place's budget aside for the caller's allocate().
   void reserve(place where, bytes size);
 
+  /// The configuration as all calls below follow it: what is automatic and changes the plan is
+  /// decided for this machine (io, and with it threads).
+  engine_config resolved(engine_config config) const;
+
   /// The plan that seal() would follow; nothing is allocated.
   ///
   /// Errors: does_not_fit with the smallest change that would; invalid_argument; unsupported

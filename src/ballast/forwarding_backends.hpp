@@ -9,6 +9,9 @@ class forwarding_backends : public backends {
  public:
   explicit forwarding_backends(std::unique_ptr<backends> behind) : behind_(std::move(behind)) {}
 
+  bool nvme_is_memory(const engine_config& config) const override {
+    return behind_->nvme_is_memory(config);
+  }
   result<std::unique_ptr<device>> make_device(const engine_config& config,
                                               bytes capacity) override {
     return behind_->make_device(config, capacity);

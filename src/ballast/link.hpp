@@ -7,6 +7,12 @@
 
 namespace ballast {
 
+/// A range of a tier, and the memory on the host's side that its bytes come from or go to.
+struct tier_range {
+  tier_address address;
+  std::span<std::byte> memory;
+};
+
 /// What a link has moved since it was opened.
 struct link_counters {
   bytes moved;
@@ -27,6 +33,22 @@ class link {
   /// Threads: any
   /// Errors:  arrive through the ticket and the completion, both, once
   virtual ticket submit(const transfer& hop) = 0;
+
+  /// Moves some ranges, one after the other, and returns when the last one is over; a link that can
+  /// do it itself uses no other thread.
+  ///
+  /// Why:     where a tier is as fast as memory (tmpfs, DAX), handing bytes to another thread costs
+  ///          more than copying them
+  /// Threads: any; not from a completion
+  /// Errors:  the first one; what lies behind it has not been moved
+  virtual status move(std::span<const tier_range> ranges, subject whose = {}) {
+    status outcome;
+    for (std::size_t i = 0; i < ranges.size() && outcome; ++i) {
+      outcome =
+          submit({.address = ranges[i].address, .memory = ranges[i].memory, .whose = whose}).wait();
+    }
+    return outcome;
+  }
 
   virtual link_counters counters() const = 0;
 };

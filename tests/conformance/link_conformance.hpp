@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <ballast/link.hpp>
 #include <functional>
@@ -70,6 +72,29 @@ TEST_P(link_conformance, moves_every_size_from_and_to_any_alignment) {
       ASSERT_EQ(wrong_bytes(out.span(), seed), 0u) << "the source changed";
     }
   }
+}
+
+TEST_P(link_conformance, moves_ranges_while_the_caller_waits) {
+  const std::size_t size = 5 * unit();
+  guarded_buffer out(size, 3);
+  guarded_buffer in(size, 7);
+  fill_pattern(out.span(), 1);
+  const auto ranges = [&](guarded_buffer& of) {
+    return std::array{tier_range{at(0), of.span().first(2 * unit())},
+                      tier_range{at(9 * unit()), of.span().subspan(2 * unit(), unit())},
+                      tier_range{at(5 * unit()), of.span().last(2 * unit())}};
+  };
+  const auto before = rig_->there().counters();
+  ASSERT_TRUE(rig_->there().move(ranges(out)).has_value());
+  ASSERT_TRUE(rig_->back().move(ranges(in)).has_value());
+  EXPECT_EQ(wrong_bytes(in.span(), 1), 0u);
+  const auto after = rig_->there().counters();
+  EXPECT_EQ((after.moved - before.moved).value, size);
+  EXPECT_GT(after.transfers, before.transfers);
+  EXPECT_GT(after.busy, before.busy);
+  guarded_buffer alone(unit());
+  expect_moved(rig_->back(), at(9 * unit()), alone.span());
+  EXPECT_TRUE(std::ranges::equal(alone.span(), out.span().subspan(2 * unit(), unit())));
 }
 
 TEST_P(link_conformance, leaves_the_neighbours_alone) {

@@ -27,17 +27,19 @@ small_model untied() {
   return made;
 }
 
-/// With the weights in host memory, and on NVMe.
-class EarlyUpdate : public Engine, public testing::WithParamInterface<place> {
+/// With the weights in host memory, and on NVMe; tiles on carriers, and brought by workers.
+class EarlyUpdate : public Engine,
+                    public testing::WithParamInterface<std::tuple<place, io_backend>> {
  protected:
   EarlyUpdate() { names_ = untied(); }
 
   engine_config on_disk(bytes undo) {
     return {.nvme = {{"/fake"}},
             .placement = forced_placement{0, 0},
-            .weights = GetParam(),
+            .weights = std::get<place>(GetParam()),
             .tile_elements = block_elements * 2,
-            .undo_memory = undo};
+            .undo_memory = undo,
+            .io = std::get<io_backend>(GetParam())};
   }
 
   /// A step whose gradients are 1, but `last` in the layer that is pushed last.
@@ -184,7 +186,7 @@ TEST_P(EarlyUpdate, forgets_what_it_began_for_gradients_that_are_dropped) {
 
 TEST_P(EarlyUpdate, reports_a_failed_transfer_at_the_step_and_sticks_to_it) {
   for (const bool reading : {true, false}) {
-    if (reading && GetParam() == place::nvme) {
+    if (reading && std::get<place>(GetParam()) == place::nvme) {
       continue;  // the reads are those of fetches: engine_fault_test
     }
     for (std::uint64_t n = 1; n <= 17; ++n) {
@@ -234,8 +236,16 @@ TEST_P(EarlyUpdate, lets_an_engine_end_while_updates_run) {
   engine_.reset();
 }
 
-INSTANTIATE_TEST_SUITE_P(Weights, EarlyUpdate, testing::Values(place::host, place::nvme),
-                         [](const auto& of) { return std::string(to_string(of.param)); });
+std::string name_of(const testing::TestParamInfo<std::tuple<place, io_backend>>& tested) {
+  return std::string(to_string(std::get<place>(tested.param))) +
+         (std::get<io_backend>(tested.param) == io_backend::inlined ? "_inlined" : "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Weights, EarlyUpdate,
+                         testing::Combine(testing::Values(place::host, place::nvme),
+                                          testing::Values(io_backend::automatic,
+                                                          io_backend::inlined)),
+                         name_of);
 
 }  // namespace
 }  // namespace ballast

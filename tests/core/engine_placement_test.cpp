@@ -10,20 +10,25 @@ struct placement_case {
   forced_placement fractions;
   std::uint32_t cached_tiles = 0;  ///< that the host's budget leaves room for
   place weights = place::host;     ///< of tiles on NVMe
+  io_backend io = io_backend::automatic;
 };
 
 void PrintTo(const placement_case& shown, std::ostream* to) { *to << shown.name; }
 
-const placement_case placements[] = {{"device", {1, 0}},
-                                     {"host", {0, 1}},
-                                     {"nvme", {0, 0}},
-                                     {"mixed", {0.3, 0.4}},
-                                     {"cached", {0, 0}, 3},
-                                     {"all_cached", {0.1, 0}, 1000},
-                                     {"capacity", {0, 0}, 0, place::nvme},
-                                     {"capacity_mixed", {0.3, 0.4}, 0, place::nvme},
-                                     {"capacity_cached", {0, 0}, 3, place::nvme},
-                                     {"capacity_all_cached", {0.1, 0}, 1000, place::nvme}};
+const placement_case placements[] = {
+    {"device", {1, 0}},
+    {"host", {0, 1}},
+    {"nvme", {0, 0}},
+    {"mixed", {0.3, 0.4}},
+    {"cached", {0, 0}, 3},
+    {"all_cached", {0.1, 0}, 1000},
+    {"capacity", {0, 0}, 0, place::nvme},
+    {"capacity_mixed", {0.3, 0.4}, 0, place::nvme},
+    {"capacity_cached", {0, 0}, 3, place::nvme},
+    {"capacity_all_cached", {0.1, 0}, 1000, place::nvme},
+    {"inlined", {0, 0}, 0, place::host, io_backend::inlined},
+    {"inlined_mixed", {0.3, 0.4}, 0, place::host, io_backend::inlined},
+    {"inlined_capacity", {0, 0}, 0, place::nvme, io_backend::inlined}};
 
 class EnginePlaced : public Engine, public testing::WithParamInterface<placement_case> {
  protected:
@@ -31,6 +36,7 @@ class EnginePlaced : public Engine, public testing::WithParamInterface<placement
     config.nvme = {{"/fake"}};
     config.placement = GetParam().fractions;
     config.weights = GetParam().weights;
+    config.io = GetParam().io;
     if (config.tile_elements == engine_config{}.tile_elements) {
       config.tile_elements = block_elements;
     }
@@ -150,6 +156,57 @@ TEST_P(EnginePlaced, AddsSeveralPushes) {
   const auto report = engine_->step({.learning_rate = 1});
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_DOUBLE_EQ(report->gradient_norm, 3 * std::sqrt(30000 * 4.0 + 77 + 30000 + 5));
+}
+
+TEST(EngineInlined, IsWhatAutomaticBecomesWhereNvmeIsMemory) {
+  const small_model names;
+  for (const bool memory : {false, true}) {
+    auto parts = std::make_unique<fakes::plain_backends>();
+    parts->seen->nvme_is_memory = memory;
+    const engine asked(names.declared, std::move(parts));
+    const engine_config config{.nvme = {{"/fake"}},
+                               .placement = forced_placement{0, 0},
+                               .tile_elements = block_elements,
+                               .threads = 3};
+    EXPECT_EQ(asked.resolved(config).io, memory ? io_backend::inlined : io_backend::automatic);
+    const auto plan = asked.dry_run(config);
+    ASSERT_TRUE(plan);
+    bool staged = false;
+    bytes buffers;
+    for (const consumer& each : plan->consumers) {
+      staged = staged || each.name.starts_with("staging");
+      buffers += each.name == "slice buffers of 3 workers" ? each.size : bytes{};
+    }
+    EXPECT_EQ(staged, !memory);
+    // A block of fp32 momentum and variance for each.
+    EXPECT_EQ(buffers.value, memory ? 3 * 8 * block_elements.value : 0);
+    engine_config chosen = config;
+    chosen.io = io_backend::posix;
+    EXPECT_EQ(asked.resolved(chosen).io, io_backend::posix) << "what was asked for stays";
+  }
+}
+
+/// Half way through a tile's slices: heard, and for good; what was not begun stays.
+TEST_F(Engine, HearsOfASliceThatCouldNotBeMoved) {
+  for (const bool reading : {true, false}) {
+    for (std::uint64_t n = 1; n <= 12; n += 3) {
+      start({.nvme = {{"/fake"}},
+             .placement = forced_placement{0, 0},
+             .tile_elements = block_elements * 8,
+             .io = io_backend::inlined});
+      auto& broken = reading ? seen_->disk->fake_read() : seen_->disk->fake_write();
+      broken.fail_in(n);
+      EXPECT_EQ(plain_step().error().code, errc::io_failure) << n;
+      EXPECT_EQ(engine_->fetch(names_.body).error().code, errc::io_failure);
+    }
+  }
+}
+
+TEST_F(Engine, NoticesAFlippedBitInASliceThatAWorkerBrings) {
+  start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}, .io = io_backend::inlined});
+  ASSERT_TRUE(plain_step());
+  seen_->disk->disk()[1000] ^= std::byte{1};
+  EXPECT_EQ(plain_step().error().code, errc::corrupted);
 }
 
 INSTANTIATE_TEST_SUITE_P(Places, EnginePlaced, testing::ValuesIn(placements),

@@ -10,6 +10,7 @@ namespace ballast::fakes {
 /// Hands out the parts and keeps an eye on them; the engine owns them.
 class plain_backends final : public backends {
  public:
+  bool nvme_is_memory(const engine_config&) const override { return seen->nvme_is_memory; }
   result<std::unique_ptr<device>> make_device(const engine_config&, bytes capacity) override {
     auto made = std::make_unique<plain_device>(capacity, std::make_unique<descent>());
     seen->device = made.get();
@@ -50,6 +51,7 @@ class plain_backends final : public backends {
     plain_device* device = nullptr;
     plain_store* disk = nullptr;
     bytes host;
+    bool nvme_is_memory = false;  ///< pretends that NVMe is
   };
   std::shared_ptr<sight> seen = std::make_shared<sight>();
 

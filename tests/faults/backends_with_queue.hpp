@@ -8,6 +8,7 @@
 #include <nvme/nvme_store.hpp>
 
 #include "tests/faults/prompt_device.hpp"
+#include "tests/faults/queue_performer.hpp"
 
 namespace ballast::faults {
 
@@ -19,6 +20,7 @@ class backends_with_queue final : public forwarding_backends {
         time_(time),
         notes_(std::move(notes)) {}
 
+  bool nvme_is_memory(const engine_config&) const override { return false; }
   result<std::unique_ptr<device>> make_device(const engine_config& config,
                                               bytes capacity) override {
     auto made = forwarding_backends::make_device(config, capacity);
@@ -30,6 +32,10 @@ class backends_with_queue final : public forwarding_backends {
     auto made = store_options(config);
     for (const nvme_folder& each : config.nvme) {
       made.folders.push_back({each.directory, each.size, 1.0});
+    }
+    if (config.io == io_backend::inlined) {
+      made.backend = config.io;
+      made.open_positional = performing(open_);
     }
     made.checkpoints = config.checkpoint_directory.value_or("");
     made.size = wanted.extents;

@@ -33,6 +33,7 @@ struct saved_run : tiny_rig {
     auto with = prepare(encoding::int8, script);
     with.steps = steps;
     with.weights = weights_;
+    with.io = io_;
     with.checkpoints = folder_.path() + "/checkpoints";
     with.save_every = save_every;
     with.save_again = save_again;
@@ -45,7 +46,9 @@ struct saved_run : tiny_rig {
     return both;
   }
 
-  place weights_ = place::host;  ///< of the next run
+  // Of the next run.
+  place weights_ = place::host;
+  io_backend io_ = io_backend::automatic;
 
   /// The newest save that succeeded is what is loaded, with the state that a calm run had there.
   void expect_loads_newest(const two_lives& both) {
@@ -78,6 +81,7 @@ TEST_F(saved_run, loses_nothing_that_was_saved_when_the_power_is_cut) {
       SCOPED_TRACE("after step " + std::to_string(steps) + ", seed " + std::to_string(seed));
       fault_script script;
       weights_ = seed == 0 ? place::host : place::nvme;
+      io_ = steps % 2 == 0 ? io_backend::automatic : io_backend::inlined;
       const auto both = run_and_resume("power cut", script, steps, seed);
       ASSERT_FALSE(both.before.problem) << both.before.problem->message;
       EXPECT_EQ(both.before.saves.size(), steps / save_every);

@@ -122,6 +122,7 @@ engine_config config_of(const tiny_options& options) {
           .pipeline_depth = 2,
           .threads = 2,
           .undo_memory = bytes{block_elements.value * 2} * options.undo_tiles,
+          .io = options.io,
           .device = device_kind::host};
 }
 

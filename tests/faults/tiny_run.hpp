@@ -25,6 +25,7 @@ struct tiny_options {
   clipping clipped = clipping::always;
   std::uint32_t undo_tiles = 0;                 ///< whose updates may begin during backward
   place weights = place::host;                  ///< of all tiles
+  io_backend io = io_backend::automatic;        ///< or inlined: workers bring the tiles
   std::optional<std::string> checkpoints = {};  ///< folder for them
   std::uint64_t save_every = 0;                 ///< steps; 0: never
   bool save_again = false;                      ///< at once, where a save failed

@@ -79,6 +79,8 @@ const store_case stores[] = {
     on_disk("posix", io_backend::posix, whole),
     on_disk("uring_many_segments", io_backend::uring, pieces),
     on_disk("posix_many_segments", io_backend::posix, pieces),
+    on_disk("inlined", io_backend::inlined, whole),
+    on_disk("inlined_many_segments", io_backend::inlined, pieces),
     on_disk("sim", io_backend::automatic, pieces, [] { return faults::owned_simulation(slow); }),
     on_disk("no_fault_on_sim", io_backend::automatic, whole,
             [] { return faults::without_faults(faults::owned_simulation({})); }),

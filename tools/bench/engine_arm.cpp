@@ -26,8 +26,10 @@ class stopwatch {
 
 result<std::unique_ptr<engine_arm>> engine_arm::make(std::string name, const synthetic_training& of,
                                                      const engine_config& config,
-                                                     std::unique_ptr<backends> parts) {
-  std::unique_ptr<engine_arm> made(new engine_arm(std::move(name), of, std::move(parts)));
+                                                     std::unique_ptr<backends> parts,
+                                                     std::unique_ptr<work_meter> meter) {
+  std::unique_ptr<engine_arm> made(
+      new engine_arm(std::move(name), of, std::move(parts), std::move(meter)));
   auto sealed = made->engine_.seal(config);
   if (!sealed) {
     return sealed.error();
@@ -60,6 +62,14 @@ status engine_arm::push(std::uint32_t layer, step_sample& sample) {
   return pushed;
 }
 
+void engine_arm::take_meter(step_sample& sample) {
+  if (meter_ != nullptr) {
+    sample.copying = meter_->reading.take() + meter_->writing.take();
+    sample.digests = meter_->checking.take() + meter_->stamping.take();
+    sample.arithmetic = meter_->updating.take();
+  }
+}
+
 result<step_sample> engine_arm::step() {
   ++steps_;
   step_sample sample;
@@ -71,6 +81,7 @@ result<step_sample> engine_arm::step() {
       return pushed.error();
     }
   }
+  take_meter(sample);  // of what came before
   const double cpu = process_cpu_seconds();
   stopwatch watch;
   const auto report = engine_.step(of_.options());
@@ -79,6 +90,7 @@ result<step_sample> engine_arm::step() {
   }
   sample.update = watch.lap();
   sample.cpu = process_cpu_seconds() - cpu;
+  take_meter(sample);
   sample.moved = report->moved[hop::read] + report->moved[hop::write];
   sample.cached_tiles = report->cached_tiles;
   return sample;

@@ -137,6 +137,7 @@ std::string_view to_string(io_backend backend) {
     case io_backend::automatic: return "auto";
     case io_backend::uring: return "uring";
     case io_backend::posix: return "posix";
+    case io_backend::inlined: return "inline";
   }
   return "?";
 }

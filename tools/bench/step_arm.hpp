@@ -18,7 +18,8 @@ struct step_sample {
   double push = 0;    ///< gradients rounded, their norm taken, brought to their homes
   double update = 0;  ///< the rest of the step: every tile past the optimizer
   double cpu = 0;
-  bytes moved;  ///< read and written on disk during `update`
+  double copying = 0, digests = 0, arithmetic = 0;  ///< of `cpu`, where workers move the bytes
+  bytes moved;                                      ///< read and written on disk during `update`
   std::uint32_t cached_tiles = 0;
 };
 

@@ -24,7 +24,8 @@ status for_runs(const step_plan& plan, const step_settings& settings, bench_docu
 status measure_all(const step_plan& plan, const step_settings& settings, bench_document& document) {
   document.say(step_title());
   return for_runs(plan, settings, document, [](step_run& run) {
-    const status done = run.race_disk();
+    status done = run.race_disk();
+    done = done ? run.race_copying() : done;
     return done ? run.race_host() : done;
   });
 }

@@ -8,6 +8,7 @@
 #include <nvme/segment.hpp>
 
 #include "tools/bench/adam_settings.hpp"
+#include "tools/bench/copy_limit.hpp"
 #include "tools/bench/disk_limit.hpp"
 #include "tools/bench/engine_arm.hpp"
 #include "tools/bench/host_limit.hpp"
@@ -20,21 +21,6 @@ namespace {
 /// Both directions, so that a cache is in its steady state.
 constexpr int warm_up_steps = 2;
 
-template <class Value>
-series each_of(const std::vector<step_sample>& samples, const Value& value) {
-  series made(samples.size());
-  std::ranges::transform(samples, made.begin(), value);
-  return made;
-}
-
-series updates_of(const std::vector<step_sample>& samples) {
-  return each_of(samples, [](const step_sample& each) { return each.update; });
-}
-
-series cpu_of(const std::vector<step_sample>& samples) {
-  return each_of(samples, [](const step_sample& each) { return each.cpu; });
-}
-
 std::vector<step_way> on_disk(const step_plan& plan) {
   std::vector<step_way> ways = plan.ways;
   std::erase(ways, step_way::host);
@@ -43,19 +29,34 @@ std::vector<step_way> on_disk(const step_plan& plan) {
 
 }  // namespace
 
-std::string step_title() {
-  return fmt::format("{:<11} {:<6} {:>11} {:>6} {:>7} {:>8} {:>9} {:>8} {:>8} {:>10} {:>7}  {}",
-                     "way", "stored", "elements", "tiles", "cached", "GB moved", "ns/param",
-                     "seconds", "limit", "efficiency", "CPU s", "time/CPU beside");
-}
-
 step_run::step_run(const step_plan& plan, const step_settings& settings, bench_document& document,
                    encoding stored, elements count)
-    : plan_(plan), settings_(settings), document_(document), training_(stored, count) {}
+    : plan_(plan),
+      settings_(settings),
+      document_(document),
+      training_(stored, count),
+      rows_(settings, document, training_) {}
+
+/// As the engine decides it.
+bool step_run::moved_by_workers(step_way way) const {
+  if (way == step_way::loop || way == step_way::host) {
+    return false;
+  }
+  engine_config config = settings_.engine;
+  config.io = way == step_way::inlined ? io_backend::inlined : config.io;
+  return engine(training_.declare(), make_backends()).resolved(config).io == io_backend::inlined;
+}
+
+std::vector<step_way> step_run::ways_on_disk(bool by_workers) const {
+  std::vector<step_way> ways = on_disk(plan_);
+  std::erase_if(ways, [&](step_way each) { return moved_by_workers(each) != by_workers; });
+  return ways;
+}
 
 /// Where the way's state rests, inside a budget that leaves room for its cache and nothing else.
 result<engine_config> step_run::config_of(step_way way) const {
   engine_config config = settings_.engine;
+  config.io = way == step_way::inlined ? io_backend::inlined : config.io;
   config.placement = forced_placement{0, way == step_way::host ? 1.0 : 0.0};
   const engine asked(training_.declare(), make_backends());
   const auto summary = asked.dry_run(config);
@@ -129,7 +130,8 @@ result<std::unique_ptr<step_arm>> step_run::make(step_way way) const {
   if (way == step_way::undigested) {
     parts = without_digests(std::move(parts));
   }
-  auto made = engine_arm::make(std::string(to_string(way)), training_, *config, std::move(parts));
+  auto made = engine_arm::make(std::string(to_string(way)), training_, *config, std::move(parts),
+                               moved_by_workers(way) ? std::make_unique<work_meter>() : nullptr);
   return made ? result<std::unique_ptr<step_arm>>(*std::move(made)) : made.error();
 }
 
@@ -194,57 +196,8 @@ status step_run::run(std::vector<entrant>& arms, std::span<const work> limits,
   return outcome;
 }
 
-void step_run::report(const entrant& of, const series& limit, const std::string& limit_name,
-                      std::span<const entrant> all) const {
-  const bool in_host = of.arm->name() == to_string(step_way::host);
-  const series zero = each_of(of.samples, [](const auto& each) { return each.zero; });
-  const series push = each_of(of.samples, [](const auto& each) { return each.push; });
-  const series wall = in_host ? sums(updates_of(of.samples), push) : updates_of(of.samples);
-  const double count = static_cast<double>(training_.count().value);
-  bench_row row{.name = std::string(of.arm->name()),
-                .params = {{"optimizer", "adamw"},
-                           {"encoding", std::string(to_string(training_.stored()))},
-                           {"elements", training_.count().value},
-                           {"tile_elements", settings_.engine.tile_elements.value},
-                           {"pipeline_depth", settings_.engine.pipeline_depth},
-                           {"tiles", of.arm->tiles()},
-                           {"cached_tiles", of.samples.front().cached_tiles}},
-                .unit = "s",
-                .values = wall,
-                .moved = of.samples.front().moved,
-                .limit = bench_row::limit_value{limit_name, median(limit)},
-                .efficiency = median(ratios(limit, wall)),
-                .verified = true,
-                .more = {{"ns_per_parameter", median(wall) / count * 1e9},
-                         {"cpu_seconds", median(cpu_of(of.samples))},
-                         {"update_seconds", median(updates_of(of.samples))},
-                         {"push_seconds", median(push)},
-                         {"zero_seconds", median(zero)},
-                         {"beside", nlohmann::ordered_json::object()}}};
-  std::string beside;
-  for (const entrant& other : all) {
-    if (&other == &of) {
-      continue;
-    }
-    const double time = median(ratios(wall, updates_of(other.samples)));
-    const double cpu = median(ratios(cpu_of(of.samples), cpu_of(other.samples)));
-    const double more_a_tile =
-        (median(cpu_of(of.samples)) - median(cpu_of(other.samples))) / of.arm->tiles();
-    row.more["beside"][std::string(other.arm->name())] = {
-        {"time", time}, {"cpu", cpu}, {"cpu_seconds_a_tile_more", more_a_tile}};
-    beside += fmt::format(" {} {:.3f}/{:.2f}", other.arm->name(), time, cpu);
-  }
-  document_.say(fmt::format(
-      "{:<11} {:<6} {:>11} {:>6} {:>7} {:>8.3f} {:>9.4f} {:>8.4f} {:>8.4f} {:>10.3f} {:>7.3f} {}",
-      row.name, to_string(training_.stored()), training_.count().value, of.arm->tiles(),
-      of.samples.front().cached_tiles, static_cast<double>(row.moved.value) * 1e-9,
-      median(wall) / count * 1e9, median(wall), median(limit), *row.efficiency,
-      median(cpu_of(of.samples)), beside));
-  document_.add(row);
-}
-
 status step_run::race_disk() {
-  const std::vector<step_way> ways = on_disk(plan_);
+  const std::vector<step_way> ways = ways_on_disk(false);
   if (ways.empty()) {
     return {};
   }
@@ -298,7 +251,50 @@ status step_run::race_disk() {
     for (double& of_a_byte : same_bytes) {
       of_a_byte *= static_cast<double>(of.samples.front().moved.value);
     }
-    report(of, same_bytes, name, arms);
+    rows_.add(of, same_bytes, name, arms);
+  }
+  return {};
+}
+
+status step_run::race_copying() {
+  const std::vector<step_way> ways = ways_on_disk(true);
+  if (ways.empty()) {
+    return {};
+  }
+  const std::uint32_t threads = plan_threads(settings_.engine.threads, find_numa_nodes()).threads();
+  std::vector<std::string> folders;
+  for (const nvme_folder& each : settings_.engine.nvme) {
+    folders.push_back(each.directory);
+  }
+  const bytes state = training_.arrays().state(training_.count());
+  auto limit = copy_limit::make(folders, round_up(state / folders.size(), bytes{4096}), threads);
+  auto reference = step_reference::make(training_);
+  if (!limit) return limit.error();
+  if (!reference) return reference.error();
+  std::vector<entrant> arms;
+  if (const status entered = enter(ways, arms); !entered) {
+    return entered;
+  }
+  status copied;
+  std::vector<work> works;
+  for (std::size_t i = 0; i < (*limit)->variants(); ++i) {
+    works.emplace_back([&, i] {
+      const status done = (*limit)->run(i);
+      copied = copied ? done : copied;
+    });
+  }
+  std::vector<series> taken;
+  const status ran = run(arms, works, *reference, taken);
+  if (!ran || !copied) {
+    return ran ? copied : ran;
+  }
+  const auto best =
+      std::ranges::min_element(taken, {}, [](const series& of) { return median(of); });
+  const auto name = "copied by as many workers: " +
+                    (*limit)->name(static_cast<std::size_t>(best - taken.begin()));
+  for (const entrant& of : arms) {
+    rows_.add(of, *best, name, arms);
+    rows_.say_work(of, *best, threads);
   }
   return {};
 }
@@ -327,7 +323,7 @@ status step_run::race_host() {
   }
   document_.say(
       fmt::format("# alone: update {:.4f} s, norm {:.4f} s", median(taken[0]), median(taken[1])));
-  report(arms.front(), sums(taken[0], taken[1]), "update and norm, each alone", arms);
+  rows_.add(arms.front(), sums(taken[0], taken[1]), "update and norm, each alone", arms);
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include "tools/bench/bench_document.hpp"
 #include "tools/bench/step_arm.hpp"
 #include "tools/bench/step_reference.hpp"
+#include "tools/bench/step_rows.hpp"
 #include "tools/bench/step_settings.hpp"
 #include "tools/bench/synthetic_training.hpp"
 
@@ -19,20 +20,18 @@ class step_run {
   /// Errors: does_not_fit, no_space, or a folder's, before anything is made
   status check_fits() const;
 
-  /// The ways whose state is on disk, beside the disk.
+  /// The ways whose state is on disk and moved by a queue, beside the disk.
   ///
   /// Errors: corrupted when a way's masters are not the reference's; those of the parts
   status race_disk();
+  /// Those whose state workers move themselves, beside such workers that only copy it.
+  status race_copying();
   /// The way whose state is in host memory, beside its two passes.
   status race_host();
 
  private:
-  /// A way, and what its steps took, round by round.
-  struct entrant {
-    std::unique_ptr<step_arm> arm;
-    std::vector<step_sample> samples = {};
-  };
-
+  bool moved_by_workers(step_way way) const;
+  std::vector<step_way> ways_on_disk(bool by_workers) const;
   result<engine_config> config_of(step_way way) const;
   bytes memory_of(step_way way) const;
   status check_folders() const;
@@ -41,16 +40,12 @@ class step_run {
   status warm_up(std::vector<entrant>& arms, step_reference& reference) const;
   status run(std::vector<entrant>& arms, std::span<const work> limits, step_reference& reference,
              std::vector<series>& limits_taken) const;
-  void report(const entrant& of, const series& limit, const std::string& limit_name,
-              std::span<const entrant> all) const;
 
   const step_plan& plan_;
   const step_settings& settings_;
   bench_document& document_;
   const synthetic_training training_;
+  const step_rows rows_;
 };
-
-/// The line above all rows.
-std::string step_title();
 
 }  // namespace ballast::tools

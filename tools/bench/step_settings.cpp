@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::array all_encodings = {encoding::fp32, encoding::exact, encoding::fp16,
                                       encoding::bf16, encoding::int8};
-constexpr std::array all_ways = {step_way::nvme, step_way::cached, step_way::undigested,
-                                 step_way::loop, step_way::host};
+constexpr std::array all_ways = {step_way::nvme,       step_way::inlined, step_way::cached,
+                                 step_way::undigested, step_way::loop,    step_way::host};
 static_assert(all_encodings.size() == encoding_count);
 
 /// The ways say where state rests, and what it may take.
@@ -41,9 +41,11 @@ option_set step_options_of(step_settings& settings) {
                "parameters: 1e8, 100Mi");
   options.size("state", settings.state, "of optimizer state, where no --elements are given");
   options.list("encodings", settings.encodings, "NAME", "", "how state is stored");
-  options.list("ways", settings.ways, "NAME", "",
-               "nvme: state on disk; cached: with host memory for a third of it; undigested: on "
-               "disk without digests; loop: on disk, by a plain loop; host: in host memory");
+  options.list(
+      "ways", settings.ways, "NAME", "",
+      "nvme: state on disk; inline: the same, moved by the update's workers; cached: with "
+      "host memory for a third of it; undigested: on disk without digests; loop: on disk, by "
+      "a plain loop; host: in host memory");
   options.section("Run");
   options.whole("rounds", settings.rounds, {1, 10000},
                 "steps of every way, in turn with the limit; what is printed are medians");

@@ -11,13 +11,15 @@
 
 namespace ballast::tools {
 
-/// nvme: an engine, state on disk; cached: with host memory for a third of the tiles; undigested:
-/// nvme without digests; loop: by hand; host: an engine, state in host memory.
-enum class step_way : unsigned char { nvme, cached, undigested, loop, host };
+/// nvme: an engine, state on disk; inlined: nvme, moved by the update's workers, as nvme itself is
+/// where the folders are in memory; cached: with host memory for a third of the tiles; undigested: nvme
+/// without digests; loop: by hand; host: an engine, state in host memory.
+enum class step_way : unsigned char { nvme, inlined, cached, undigested, loop, host };
 
 constexpr std::string_view to_string(step_way way) {
   switch (way) {
     case step_way::nvme: return "nvme";
+    case step_way::inlined: return "inline";
     case step_way::cached: return "cached";
     case step_way::undigested: return "undigested";
     case step_way::loop: return "loop";

@@ -1,38 +1,20 @@
 #include "tools/bench/undigested.hpp"
 
 #include <ballast/forwarding_backends.hpp>
+#include <ballast/forwarding_store.hpp>
 
 namespace ballast::tools {
 namespace {
 
-class trusting_store final : public store {
+class trusting_store final : public forwarding_store {
  public:
-  explicit trusting_store(std::unique_ptr<store> behind) : behind_(std::move(behind)) {}
+  using forwarding_store::forwarding_store;
 
-  std::string description() const override { return behind_->description() + ", no digests"; }
-  bytes alignment() const override { return behind_->alignment(); }
-  result<extent> allocate(bytes size, std::uint32_t slices) override {
-    return behind_->allocate(size, slices);
+  std::string description() const override {
+    return forwarding_store::description() + ", no digests";
   }
-  void release(const extent& where) override { behind_->release(where); }
-  bool avoid(const extent& where, const failure& why) override {
-    return behind_->avoid(where, why);
-  }
-  link& read() override { return behind_->read(); }
-  link& write() override { return behind_->write(); }
   void stamp(const extent&, std::uint32_t, const slice_pieces&) override {}
   status check(const extent&, std::uint32_t, const slice_pieces&) const override { return {}; }
-  status sync() override { return behind_->sync(); }
-  std::vector<digest> digests(const extent& where) const override {
-    return behind_->digests(where);
-  }
-  result<extent> adopt(tier_address address, bytes size, std::span<const digest> digests) override {
-    return behind_->adopt(address, size, digests);
-  }
-  store_record record() override { return behind_->record(); }
-
- private:
-  std::unique_ptr<store> behind_;
 };
 
 class trusting_backends final : public forwarding_backends {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <ballast/backends.hpp>
+#include <ballast/engine.hpp>
 #include <ballast/thread_plan.hpp>
 #include <fstream>
 #include <thread>
@@ -68,14 +69,17 @@ finding_line limit(const char* name, __rlimit_resource which, std::uint64_t want
 }
 
 finding_line disk(const std::string& directory) {
-  engine_config config;
-  config.nvme = {{directory}};
   auto parts = make_backends();
+  const engine_config config =
+      engine(model{}, make_backends()).resolved({.nvme = {{.directory = directory}}});
   const auto opened = parts->make_store(config, {.extents = 1_MiB, .spare = {}, .slices = 1}, {});
   if (!opened) {
     return {"disk", false, opened.error().message, "choose another folder with --nvme DIR"};
   }
   const std::string found = (*opened)->description();
+  if (config.io == io_backend::inlined) {
+    return {"disk", true, found, ""};
+  }
   const bool good =
       found.find("io_uring") != std::string::npos && found.find("O_DIRECT") != std::string::npos;
   return {"disk", good, found,

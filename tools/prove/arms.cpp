@@ -78,10 +78,12 @@ status configure(const prove_settings& settings, arm& of) {
   }
   config.threads = static_cast<std::uint32_t>(*threads);
   config.tile_elements = *tile;
-  if (of.io != "uring" && of.io != "posix") {
-    return no_such("--ios", of.io, "uring, posix");
+  if (of.io != "uring" && of.io != "posix" && of.io != "inline") {
+    return no_such("--ios", of.io, "uring, posix, inline");
   }
-  config.io = of.io == "uring" ? io_backend::uring : io_backend::posix;
+  config.io = of.io == "uring"   ? io_backend::uring
+              : of.io == "posix" ? io_backend::posix
+                                 : io_backend::inlined;
   const auto isa = std::ranges::find(cpu::instruction_sets, of.isa, cpu::name_of);
   if (isa == cpu::instruction_sets.end()) {
     return no_such("--isas", of.isa, "sse2, avx2, avx512");
@@ -173,7 +175,7 @@ std::vector<arm> all_arms(const prove_settings& settings) {
 }  // namespace
 
 std::string arm::name() const {
-  return fmt::format("{:<5} {:<5} {:<8} threads {} tile {:>5} {:<5} {:<8}", encoding, optimizer,
+  return fmt::format("{:<5} {:<5} {:<8} threads {} tile {:>5} {:<6} {:<8}", encoding, optimizer,
                      placement, threads, tile, io, isa);
 }
 

@@ -24,7 +24,8 @@ option_set prove_options(prove_settings& settings) {
                "what updates it; sgd with Nesterov's momentum");
   options.list("threads", settings.threads, "N", "1 2", "engine threads");
   options.list("tiles", settings.tiles, "COUNT", "8Ki 20Ki", "elements of a tile");
-  options.list("ios", settings.ios, "BACKEND", "uring posix", "what moves bytes to and from disk");
+  options.list("ios", settings.ios, "BACKEND", "uring posix inline",
+               "what moves bytes to and from disk");
   options.list("isas", settings.isas, "SET", "sse2 avx2 avx512",
                "instruction sets of the optimizer's kernels");
   options.flag("quick", settings.quick,

@@ -18,7 +18,7 @@ struct prove_settings {
   std::vector<std::string> optimizers = {"adamw", "adam", "sgd"};
   std::vector<std::string> threads = {"1", "2"};
   std::vector<std::string> tiles = {"8Ki", "20Ki"};
-  std::vector<std::string> ios = {"uring", "posix"};
+  std::vector<std::string> ios = {"uring", "posix", "inline"};
   std::vector<std::string> isas = {"sse2", "avx2", "avx512"};
   std::string directory = ".";
   bool quick = false;

@@ -307,7 +307,7 @@ class Nvme(Bench):
 class Step(Bench):
     """On the disk of the build; no figure of it is looked at."""
 
-    WAYS = ["nvme", "cached", "undigested", "loop", "host"]
+    WAYS = ["nvme", "cached", "undigested", "loop", "inline", "host"]
 
     def setUp(self):
         self.temporary = tempfile.TemporaryDirectory(dir=".")
