@@ -46,8 +46,9 @@ slice_pieces pieces_of(tile_array which, const state_layout& arrays, const state
   const auto piece = [&](const std::byte* array, const array_width& width) {
     return std::span<const std::byte>{array, array == nullptr ? 0 : width.of(view.count).value};
   };
-  if (which == tile_array::weights) {
-    return {piece(view.weights, {size_of(arrays.weights), {0}})};
+  if (which != tile_array::state) {
+    const std::byte* const array = which == tile_array::weights ? view.weights : view.gradient;
+    return {piece(array, {size_of(arrays.weights), {0}})};
   }
   return {piece(view.residual, arrays.residual), piece(view.momentum, arrays.momentum),
           piece(view.variance, arrays.variance), piece(view.momentum_scale, arrays.momentum_scale),

@@ -51,7 +51,7 @@ status tile_work::for_slices(tile_id which, const carried& memory, element_range
 
 result<tile_work::generations> tile_work::renewed(tile_id which, access how) const {
   generations all;
-  for (const tile_array each : tile_arrays) {
+  for (const tile_array each : lasting_arrays) {
     if (!homes_.at(which).on_nvme(each)) {
       continue;
     }
@@ -64,18 +64,24 @@ result<tile_work::generations> tile_work::renewed(tile_id which, access how) con
     }
     all[index_of(each)] = {before, stored.latest(which)};
   }
+  if (how == access::update && homes_.at(which).on_nvme(tile_array::gradient)) {
+    const extent& pushed = homes_.stored(tile_array::gradient).latest(which);
+    all[index_of(tile_array::gradient)] = {pushed, pushed};
+  }
   return all;
 }
 
 state_view tile_work::view_of_slice(tile_id which, const carried& memory,
                                     std::uint32_t index) const {
   const tile& of = where_.at(which);
-  const tile_home& home = homes_.at(which);
   const layer_layout& layer = where_.at(of.layer);
   const state_layout arrays = layer.arrays();
-  state_view whole = view_of(arrays, memory.state, of.range.count);
+  state_view whole;
+  if (!memory.state.empty()) {
+    whole = view_of(arrays, memory.state, of.range.count);
+  }
   whole.weights = memory.weights.data();
-  whole.gradient = home.gradient.empty() ? nullptr : home.gradient.data();
+  whole.gradient = memory.gradient.empty() ? nullptr : memory.gradient.data();
   whole.first = block_elements * layer.first_block + of.range.begin;
   const elements first = slice_elements * index;
   return sub_view(arrays, arrays.weights, whole, first,
@@ -107,7 +113,7 @@ status tile_work::one_slice(tile_id which, const carried& memory, std::uint32_t 
       return done;
     }
   }
-  for (const tile_array array : tile_arrays) {
+  for (const tile_array array : lasting_arrays) {
     if (const auto& stored = of_tile[index_of(array)]; stored && how != access::look) {
       homes_.on_disk()->stamp(stored->after, index, pieces_of(array, arrays, view));
     }

@@ -6,15 +6,10 @@
 #include <functional>
 #include <optional>
 
-#include "tile_homes.hpp"
+#include "carried.hpp"
 #include "workers.hpp"
 
 namespace ballast {
-
-/// A tile's arrays, at home or in a carrier: what a worker works on.
-struct carried {
-  std::span<std::byte> state, weights;
-};
 
 class tile_work {
  public:
@@ -31,10 +26,11 @@ class tile_work {
   };
   using body = std::function<status(const slice& each)>;
 
-  enum class access : std::uint8_t { change, look, fill };
+  /// An update is a change that is made with the gradient.
+  enum class access : std::uint8_t { update, change, look, fill };
 
   /// Calls `each` for the slices of a tile that meet `wanted` (in the layer): checked before unless
-  /// filled, stamped after unless only looked at.
+  /// filled, stamped after unless only looked at. A gradient is looked at by updates alone.
   ///
   /// Errors: corrupted; those of `each`
   status for_slices(tile_id which, const carried& memory, element_range wanted, access how,

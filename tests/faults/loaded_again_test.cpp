@@ -19,14 +19,14 @@ class loaded_again : public tiny_rig {
   }
 
   tiny_outcome run_once(const std::string& name, fault_script& script, std::uint32_t undo_tiles,
-                        place weights) {
+                        const resting& rest) {
     clear();
     auto with = prepare(encoding::exact, script);  // all extents alike: all may begin early
     with.late = true;
     with.steps = 12;
     with.clipped = clipping::seldom;
     with.undo_tiles = undo_tiles;
-    with.weights = weights;
+    with.rest = rest;
     with.checkpoints = folder_.path() + "/checkpoints";
     with.save_every = 3;
     with.load_again = true;
@@ -36,24 +36,25 @@ class loaded_again : public tiny_rig {
 
 TEST_F(loaded_again, goes_on_identical_after_any_failed_request) {
   int again = 0;
-  for (const auto& [undo_tiles, weights] : {std::pair{0U, place::host},
-                                            {2U, place::host},
-                                            {5U, place::host},
-                                            {0U, place::nvme},
-                                            {5U, place::nvme}}) {
+  for (const auto& [undo_tiles, rest] : {std::pair{0U, state_alone},
+                                         {2U, state_alone},
+                                         {5U, state_alone},
+                                         {0U, weights_too},
+                                         {5U, weights_too},
+                                         {0U, everything},
+                                         {5U, everything}}) {
     fault_script nothing_planned;
-    const auto calm = run_once("calm", nothing_planned, undo_tiles, weights);
+    const auto calm = run_once("calm", nothing_planned, undo_tiles, rest);
     ASSERT_FALSE(calm.problem) << calm.problem->message;
     EXPECT_EQ(calm.early_tiles > 0, undo_tiles > 0);
     for (const nvme::io_op op : {nvme::io_op::read, nvme::io_op::write}) {
       const std::size_t requests = nothing_planned.seen(op);
       for (std::size_t n = 0; n < requests; n += 5) {
-        SCOPED_TRACE(std::to_string(undo_tiles) + " undo tiles, weights in " +
-                     std::string(to_string(weights)) + ", " +
+        SCOPED_TRACE(std::to_string(undo_tiles) + " undo tiles, on NVMe " + rest.name() + ", " +
                      (op == nvme::io_op::read ? "read " : "write ") + std::to_string(n));
         fault_script script;
         script.plan(op, n, error(EIO));
-        const auto outcome = run_once("one error", script, undo_tiles, weights);
+        const auto outcome = run_once("one error", script, undo_tiles, rest);
         if (outcome.problem) {  // before the first save
           EXPECT_TRUE(outcome.saves.empty());
           continue;

@@ -17,24 +17,24 @@ struct two_folders : tiny_rig {
 
   tiny_outcome run_on_both(const std::string& name, fault_script& script) {
     auto with = prepare(encoding::int8, script);
-    with.weights = weights_;
+    with.rest = rest_;
     with.folders = folders;
     return watched(name, script, false, [&] { return run_tiny(with); });
   }
 
-  place weights_ = place::host;
+  resting rest_ = state_alone;
   const std::vector<std::string> folders{folder_.path() + "/one", folder_.path() + "/two"};
 };
 
 TEST_F(two_folders, one_write_refused_is_written_to_the_other) {
   int cases = 0;
-  for (const place weights : {place::host, place::nvme}) {
-    weights_ = weights;
+  for (const resting& rest : {state_alone, weights_too, everything}) {
+    rest_ = rest;
     fault_script nothing_planned;
     const auto calm = run_on_both("calm", nothing_planned);
     ASSERT_FALSE(calm.problem) << calm.problem->message;
     const std::size_t writes = nothing_planned.seen(nvme::io_op::write);
-    for (std::size_t n = 0; n < writes; n += weights == place::host ? 1 : 3, ++cases) {
+    for (std::size_t n = 0; n < writes; n += rest == state_alone ? 1 : 3, ++cases) {
       SCOPED_TRACE("write " + std::to_string(n));
       fault_script script;
       script.plan(nvme::io_op::write, n, error(n % 2 == 0 ? EIO : ENOSPC));
