@@ -45,21 +45,42 @@ assignment::assignment(const model& declared, const layout& where, const engine_
 bytes assignment::sum(place wanted, tile_array array) const {
   bytes total;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
-    if (place_of(array, drawn_.tile_places[i], config_) == wanted) {
-      const tile& each = where_.tiles()[i];
-      total += size_of(array, where_.at(each.layer).arrays(), each.range.count);
+    const tile& each = where_.tiles()[i];
+    if (place_of(array, where_.at(each.layer), drawn_.tile_places[i], config_) == wanted) {
+      total += bytes_of(where_, each, config_.several_pushes).of(array);
     }
   }
   return total;
 }
 
-/// Gradients or sums of all tiles on the device, or of all that are not.
-bytes assignment::sum(bool on_device, bytes tile_bytes::*array) const {
+/// fp32 sums of all tiles on the device, or of all that are not.
+bytes assignment::sum_of_sums(bool on_device) const {
   bytes total;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     if (on(i, place::device) == on_device) {
-      total += bytes_of(where_, where_.tiles()[i], config_.several_pushes).*array;
+      total += bytes_of(where_, where_.tiles()[i], config_.several_pushes).sums;
     }
+  }
+  return total;
+}
+
+/// The live extents of one array.
+bytes assignment::on_nvme(tile_array array) const {
+  bytes total;
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    total += on(i, place::nvme) ? room_of(where_, where_.tiles()[i], config_).of(array) : bytes{};
+  }
+  return total;
+}
+
+/// Gradients that would rest on NVMe, were they not summed.
+bytes assignment::kept_by_sums() const {
+  bytes total;
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    const tile_bytes sizes = bytes_of(where_, where_.tiles()[i], config_.several_pushes);
+    const bool kept =
+        config_.gradients == place::nvme && on(i, place::nvme) && sizes.sums.value > 0;
+    total += kept ? sizes.of(tile_array::gradient) : bytes{};
   }
   return total;
 }
@@ -96,10 +117,14 @@ void assignment::size_store() {
     sums_in_host = sums_in_host || (!on(i, place::device) && sizes.sums.value > 0);
     if (on(i, place::nvme)) {
       const tile_room room = room_of(where_, each, config_);
-      drawn_.nvme += room.total() * drawn_.generations;
-      drawn_.slices += room.slices * drawn_.generations;
+      const tile_room kept = room.lasting();
+      const std::uint32_t older = drawn_.generations - 1;
+      drawn_.nvme += room.total() + kept.total() * older;
+      drawn_.slices += room.slices() + kept.slices() * older;
       drawn_.staging.size = std::max(drawn_.staging.size, room.total());
       drawn_.relay.size = std::max(drawn_.relay.size, room.of(tile_array::weights));
+      drawn_.gradient_relay.size =
+          std::max(drawn_.gradient_relay.size, room.of(tile_array::gradient));
       drawn_.slice_buffers.size = std::max(drawn_.slice_buffers.size, slice_of(each));
       ++stored;
     }
@@ -108,7 +133,9 @@ void assignment::size_store() {
   const std::uint32_t at_once = std::min(config_.pipeline_depth, stored);
   drawn_.staging.count = inlined ? 0 : at_once;
   drawn_.slice_buffers.count = inlined && stored > 0 ? std::max(config_.threads, 1U) : 0;
-  drawn_.relay.count = drawn_.relay.size.value > 0 ? at_once : 0;
+  for (slot_pool* const each : {&drawn_.relay, &drawn_.gradient_relay}) {
+    each->count = each->size.value > 0 ? at_once : 0;
+  }
   size_spare();
   size_checkpoint_staging();
   size_undo();
@@ -122,7 +149,7 @@ bytes assignment::slice_of(const tile& which) const {
   const elements slice = std::min(which.range.count, slice_elements);
   bytes sum;
   for (const tile_array each : tile_arrays) {
-    if (place_of(each, place::nvme, config_) == place::nvme) {
+    if (place_of(each, where_.at(which.layer), place::nvme, config_) == place::nvme) {
       sum += size_of(each, where_.at(which.layer).arrays(), slice);
     }
   }
@@ -150,13 +177,13 @@ void assignment::size_undo() {
     const tile& each = where_.tiles()[i];
     const tile_bytes sizes = bytes_of(where_, each, config_.several_pushes);
     const bool waits = !where_.at(each.layer).trainable() || sizes.sums.value > 0;
-    const tile_room room = room_of(where_, each, config_);
+    const tile_room room = room_of(where_, each, config_).lasting();
     if (!on(i, place::nvme) || waits || room.total() < drawn_.undo_room.total()) {
       continue;
     }
     tiles = room == drawn_.undo_room ? tiles + 1 : 1;
     drawn_.undo_room = room;
-    weights = std::max(weights, sizes.weights);
+    weights = std::max(weights, sizes.of(tile_array::weights));
   }
   if (tiles == 0) {
     return;
@@ -165,7 +192,7 @@ void assignment::size_undo() {
   drawn_.undo.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(room, tiles));
   drawn_.undo.size = config_.weights == place::host ? weights : bytes{};
   drawn_.nvme += drawn_.undo_room.total() * drawn_.undo.count;
-  drawn_.slices += drawn_.undo_room.slices * drawn_.undo.count;
+  drawn_.slices += drawn_.undo_room.slices() * drawn_.undo.count;
 }
 
 void assignment::size_checkpoint_staging() {
@@ -175,9 +202,10 @@ void assignment::size_checkpoint_staging() {
   drawn_.checkpoint_staging.count = checkpoint_buffers;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
-    for (const tile_array array : tile_arrays) {
-      if (place_of(array, drawn_.tile_places[i], config_) != place::nvme) {
-        const bytes saved = size_of(array, where_.at(each.layer).arrays(), each.range.count);
+    const layer_layout& layer = where_.at(each.layer);
+    for (const tile_array array : lasting_arrays) {
+      if (place_of(array, layer, drawn_.tile_places[i], config_) != place::nvme) {
+        const bytes saved = size_of(array, layer.arrays(), each.range.count);
         drawn_.checkpoint_staging.size =
             std::max(drawn_.checkpoint_staging.size, round_up(saved, extent_alignment));
       }
@@ -218,8 +246,8 @@ void assignment::use_rest_as_cache() {
   summary.cached_tiles = drawn_.cached_tiles;
   // A step finds the head in the cache, and leaves the tail's state there.
   for (std::size_t i = 0; i < cached; ++i) {
-    summary.nvme_step =
-        summary.nvme_step - moved[i].total() - moved[moved.size() - 1 - i].of(tile_array::state);
+    summary.nvme_step = summary.nvme_step - moved[i].lasting().total() -
+                        moved[moved.size() - 1 - i].of(tile_array::state);
   }
 }
 
@@ -239,21 +267,25 @@ void assignment::list_device() {
   };
   resident("resident weights", sum(place::device, tile_array::weights));
   resident("resident optimizer state", sum(place::device, tile_array::state));
-  resident("resident gradients", sum(true, &tile_bytes::gradient));
-  resident("resident gradient sums", sum(true, &tile_bytes::sums));
+  resident("resident gradients", sum(place::device, tile_array::gradient));
+  resident("resident gradient sums", sum_of_sums(true));
   resident("caller", reserved_[0]);
 }
 
 void assignment::list_host() {
   line(place::host, "weights", sum(place::host, tile_array::weights));
-  line(place::host, "gradients", sum(false, &tile_bytes::gradient));
-  line(place::host, "gradient sums", sum(false, &tile_bytes::sums));
+  const bytes summed = kept_by_sums();
+  line(place::host, "gradients", sum(place::host, tile_array::gradient) - summed);
+  line(place::host, "gradients that are summed", summed);
+  line(place::host, "gradient sums", sum_of_sums(false));
   line(place::host, "optimizer state", sum(place::host, tile_array::state));
   line(place::host, fmt::format("staging, {} tiles", drawn_.staging.count), drawn_.staging.total());
   line(place::host, fmt::format("slice buffers of {} workers", drawn_.slice_buffers.count),
        drawn_.slice_buffers.total());
   line(place::host, fmt::format("weight relay, {} tiles", drawn_.relay.count),
        drawn_.relay.total());
+  line(place::host, fmt::format("gradient relay, {} tiles", drawn_.gradient_relay.count),
+       drawn_.gradient_relay.total());
   line(place::host, "gradient staging", drawn_.chunk_staging.total());
   line(place::host, fmt::format("checkpoint staging, {} buffers", drawn_.checkpoint_staging.count),
        drawn_.checkpoint_staging.total());
@@ -274,19 +306,15 @@ void assignment::list_host() {
 void assignment::list_rest() {
   plan& summary = drawn_.summary;
   const bytes undo = drawn_.undo_room.total() * drawn_.undo.count;
-  const bytes live{(drawn_.nvme - undo).value / drawn_.generations};
-  bytes weights;
-  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
-    weights += on(i, place::nvme)
-                   ? room_of(where_, where_.tiles()[i], config_).of(tile_array::weights)
-                   : bytes{};
-  }
-  line(place::nvme, "optimizer state", live - weights);
+  const bytes state = on_nvme(tile_array::state);
+  const bytes weights = on_nvme(tile_array::weights);
+  line(place::nvme, "optimizer state", state);
   line(place::nvme, "weights", weights);
   line(place::nvme,
        fmt::format("the same in {} kept checkpoint{}", drawn_.generations - 1,
                    drawn_.generations == 2 ? "" : "s"),
-       drawn_.nvme - undo - live);
+       (state + weights) * (drawn_.generations - 1));
+  line(place::nvme, "gradients", on_nvme(tile_array::gradient));
   line(place::nvme, fmt::format("undo, {} tiles once more", drawn_.undo.count), undo);
   line(place::nvme, fmt::format("spare, 2 tiles in each of {} folders", drawn_.spare.count),
        drawn_.spare.total());
@@ -301,7 +329,9 @@ void assignment::list_rest() {
   }
   for (const tile& each : where_.tiles()) {
     const tile_bytes parts = bytes_of(where_, each, false);
-    summary.state += parts.weights + parts.state + parts.gradient;
+    for (const bytes array : parts.arrays) {
+      summary.state += array;
+    }
   }
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];

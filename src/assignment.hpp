@@ -20,7 +20,9 @@ class assignment {
  private:
   bool on(std::size_t index, place wanted) const { return drawn_.tile_places[index] == wanted; }
   bytes sum(place wanted, tile_array array) const;
-  bytes sum(bool on_device, bytes tile_bytes::*array) const;
+  bytes sum_of_sums(bool on_device) const;
+  bytes on_nvme(tile_array array) const;
+  bytes kept_by_sums() const;
   void size_slots();
   void size_store();
   bytes slice_of(const tile& which) const;

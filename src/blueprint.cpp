@@ -88,25 +88,47 @@ bytes plan::total(place where) const {
 tile_bytes bytes_of(const layout& where, const tile& which, bool several_pushes) {
   const layer_layout& layer = where.at(which.layer);
   const state_layout arrays = layer.arrays();
-  const std::uint64_t n = which.range.count.value;
-  return {.weights = size_of(arrays.weights) * n,
-          .state = arrays.state(which.range.count),
-          .gradient = layer.trainable() ? size_of(arrays.weights) * n : bytes{},
-          .sums = accumulates(layer, several_pushes) ? size_of(dtype::f32) * n : bytes{}};
+  tile_bytes sizes;
+  for (const tile_array each : tile_arrays) {
+    if (each != tile_array::gradient || layer.trainable()) {
+      sizes.arrays[index_of(each)] = size_of(each, arrays, which.range.count);
+    }
+  }
+  if (accumulates(layer, several_pushes)) {
+    sizes.sums = size_of(dtype::f32) * which.range.count.value;
+  }
+  return sizes;
 }
 
-place place_of(tile_array which, place state, const engine_config& config) {
-  return which == tile_array::weights && state == place::nvme ? config.weights : state;
+place place_of(tile_array which, const layer_layout& layer, place state,
+               const engine_config& config) {
+  if (state != place::nvme || which == tile_array::state) {
+    return state;
+  }
+  if (which == tile_array::weights) {
+    return config.weights;
+  }
+  return accumulates(layer, config.several_pushes) ? place::host : config.gradients;
+}
+
+std::uint32_t tile_room::slices() const {
+  return slices_each * static_cast<std::uint32_t>(std::ranges::count_if(
+                           extents, [](bytes each) { return each.value > 0; }));
+}
+
+tile_room tile_room::lasting() const {
+  tile_room rest = *this;
+  rest.extents[index_of(tile_array::gradient)] = {};
+  return rest;
 }
 
 tile_room room_of(const layout& where, const tile& which, const engine_config& config) {
-  const state_layout arrays = where.at(which.layer).arrays();
-  tile_room room;
+  const tile_bytes sizes = bytes_of(where, which, config.several_pushes);
+  tile_room room{.slices_each =
+                     static_cast<std::uint32_t>(count_up(which.range.count, slice_elements))};
   for (const tile_array each : tile_arrays) {
-    if (place_of(each, place::nvme, config) == place::nvme) {
-      room.extents[index_of(each)] =
-          round_up(size_of(each, arrays, which.range.count), extent_alignment);
-      room.slices += static_cast<std::uint32_t>(count_up(which.range.count, slice_elements));
+    if (place_of(each, where.at(which.layer), place::nvme, config) == place::nvme) {
+      room.extents[index_of(each)] = round_up(sizes.of(each), extent_alignment);
     }
   }
   return room;
@@ -152,6 +174,15 @@ result<blueprint> draw(const model& declared, const layout& where, const engine_
   if (config.weights != place::host && config.weights != place::nvme) {
     return failure{errc::invalid_argument,
                    "--weights of tiles on NVMe rest in host memory or on NVMe, nowhere else"};
+  }
+  if (config.gradients != place::host && config.gradients != place::nvme) {
+    return failure{errc::invalid_argument,
+                   "--gradients of tiles on NVMe rest in host memory or on NVMe, nowhere else"};
+  }
+  if (config.gradients == place::nvme && config.several_pushes) {
+    return failure{errc::invalid_argument,
+                   "--gradients nvme and --several-pushes exclude each other: a gradient that is "
+                   "summed rests in host memory"};
   }
   const std::size_t tiles = where.tiles().size();
   const place last = !config.nvme.empty() ? place::nvme : place::host;

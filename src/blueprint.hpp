@@ -2,7 +2,7 @@
 //
 // Tiles fill the device first, then the host, then NVMe, in the order of the flat index. A tile's
 // weights and gradient rest with its state on the device, else in host memory: residual, momentum
-// and variance go to NVMe, and the weights too where the options say so.
+// and variance go to NVMe, and weights and gradient too where the options say so.
 #pragma once
 
 #include <ballast/config.hpp>
@@ -39,10 +39,13 @@ struct slot_pool {
 /// What one generation of a tile takes on NVMe: an extent for each array that rests there.
 struct tile_room {
   std::array<bytes, tile_array_count> extents{};  ///< by array; 0: rests elsewhere
-  std::uint32_t slices = 0;                       ///< digests of all of them
+  std::uint32_t slices_each = 0;                  ///< digests of an extent
 
   bytes of(tile_array which) const { return extents[index_of(which)]; }
-  bytes total() const { return extents[0] + extents[1]; }
+  bytes total() const { return extents[0] + extents[1] + extents[2]; }
+  std::uint32_t slices() const;
+  /// Without the gradient: what a checkpoint keeps, and what may have to be undone.
+  tile_room lasting() const;
   friend bool operator==(const tile_room&, const tile_room&) = default;
 };
 
@@ -53,12 +56,13 @@ struct blueprint {
   slot_pool staging;               ///< host: tiles between NVMe and the optimizer, and cached ones
   slot_pool slice_buffers;         ///< host: a slice of a tile, where workers move it themselves
   slot_pool relay;                 ///< host: weights of tiles between NVMe and the device
+  slot_pool gradient_relay;        ///< host: gradients of tiles between the device and NVMe
   std::uint32_t cached_tiles = 0;  ///< of them
   slot_pool checkpoint_staging;    ///< host: arrays on their way to or from a checkpoint
   bytes checkpoint_reading;        ///< host: the state of a tile, read from a checkpoint
   slot_pool chunk_staging;         ///< host: fp32 gradient chunks on their way to the sums
   slot_pool undo;                  ///< host: weights before an update that may be undone
-  std::uint32_t generations = 1;   ///< extents a tile on NVMe takes: 1 live and each kept one
+  std::uint32_t generations = 1;   ///< of lasting extents: 1 live and each kept one
   bytes nvme;                      ///< of all extents: generations and what may be undone
   slot_pool spare;                 ///< nvme: in each of several folders, beyond its share
   tile_room undo_room;             ///< nvme: of an update that may be undone; all are alike
@@ -66,18 +70,20 @@ struct blueprint {
   plan summary;
 };
 
-/// What a whole tile takes, by array.
+/// What a whole tile takes.
 struct tile_bytes {
-  bytes weights;
-  bytes state;
-  bytes gradient;
+  std::array<bytes, tile_array_count> arrays{};  ///< a frozen layer has no gradient
   bytes sums;  ///< fp32 gradient sums, where the layer may be pushed more than once
+
+  bytes of(tile_array which) const { return arrays[index_of(which)]; }
 };
 
 tile_bytes bytes_of(const layout& where, const tile& which, bool several_pushes);
 
-/// Where an array rests of a tile whose state rests at `state`.
-place place_of(tile_array which, place state, const engine_config& config);
+/// Where an array rests of a tile of `layer` whose state rests at `state`. A gradient that is summed
+/// does so, and then rests, in memory.
+place place_of(tile_array which, const layer_layout& layer, place state,
+               const engine_config& config);
 
 /// Of a tile on NVMe.
 tile_room room_of(const layout& where, const tile& which, const engine_config& config);

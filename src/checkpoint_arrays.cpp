@@ -117,7 +117,7 @@ result<std::unique_ptr<run_reader>> run_reader::open(const manifest& read, const
   made->loaded_[index_of(tile_array::weights)].memory = homes.read_weights();
   made->loaded_[index_of(tile_array::state)].memory = homes.read_state();
   for (const manifest::run& each : read.runs) {
-    for (const tile_array array : tile_arrays) {
+    for (const tile_array array : lasting_arrays) {
       if (auto adopted = made->adopt(each, array); !adopted) {
         return adopted.error();
       }
@@ -210,7 +210,7 @@ status array_restorer::restore(tile_id which) {
          manifest_.runs[first_run_].range.end() <= of.range.begin) {
     ++first_run_;  // the manifest covers every layer: there is one that meets the tile
   }
-  for (const tile_array each : tile_arrays) {
+  for (const tile_array each : lasting_arrays) {
     if (auto done = restore(which, each); !done) {
       return done;
     }

@@ -143,7 +143,7 @@ checkpoints::file_size checkpoints::next_file() const {
   file_size of;
   for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
-    for (const tile_array array : tile_arrays) {
+    for (const tile_array array : lasting_arrays) {
       if (!homes_.at({i}).on_nvme(array)) {
         of.size += round_up(size_of(array, where_.at(each.layer).arrays(), each.range.count),
                             extent_alignment);
@@ -226,7 +226,7 @@ result<bytes> checkpoints::save(const position& at, std::string_view blob) {
     }
     return committed.error();
   }
-  for (const tile_array each : tile_arrays) {
+  for (const tile_array each : lasting_arrays) {
     if (homes_.on_disk() != nullptr) {
       homes_.stored(each).keep(number);
     }
@@ -252,7 +252,7 @@ status checkpoints::fill(manifest& made, store& into) {
   for (std::uint32_t i = 0; i < where_.tiles().size() && outcome; ++i) {
     const tile& each = where_.tiles()[i];
     manifest::run run{each.layer.value, each.range, {}, {}};
-    for (const tile_array array : tile_arrays) {
+    for (const tile_array array : lasting_arrays) {
       manifest::array& list = array == tile_array::weights ? run.weights : run.state;
       if (homes_.at({i}).on_nvme(array)) {
         list = listed(*disk, 1, homes_.stored(array).latest({i}));
@@ -285,7 +285,7 @@ status checkpoints::forget_oldest() {
   }
   const kept oldest = std::move(kept_.front());
   kept_.erase(kept_.begin());
-  for (const tile_array each : tile_arrays) {
+  for (const tile_array each : lasting_arrays) {
     if (homes_.on_disk() != nullptr) {
       homes_.stored(each).drop(oldest.number);
     }

@@ -43,7 +43,8 @@ class rehearsed_pass {
         read_(drawn.layer_slots.count),
         arrives_(drawn.layer_slots.count),
         links_(rates.device_is_host),
-        at_home_(drawn.gradient_slots.count) {}
+        left_device_(drawn.gradient_slots.count),
+        relay_takes_(drawn.gradient_slots.count) {}
 
   compute_phase run(std::span<const timed_visit> visits) {
     for (const timed_visit& each : visits) {
@@ -61,18 +62,22 @@ class rehearsed_pass {
       }
       // A gradient's buffer is asked for before the compute that fills it.
       if (i + 1 < visits.size() && visits[i + 1].what.what == visit::kind::push) {
-        wait_until(at_home_[pushes_ % at_home_.size()], phase_.download);
+        const std::size_t slot = pushes_ % left_device_.size();
+        wait_until(left_device_[slot], phase_.download);
+        wait_until(relay_takes_[slot], phase_.write);
       }
       now_ += visits[i].compute;
       phase_.compute += visits[i].compute;
     }
-    for (const double each : at_home_) {
+    for (const double each : left_device_) {
       wait_until(each, phase_.download);
     }
+    wait_until(written_, phase_.write);
+    double beside = stamping_;
     if (rates_.device_is_host) {
-      const double beside = std::max(0.0, links_.busy() - phase_.upload - phase_.download);
-      phase_.compute += beside / rates_.processors;
+      beside += std::max(0.0, links_.busy() - phase_.upload - phase_.download);
     }
+    phase_.compute += beside / rates_.processors;
     return phase_;
   }
 
@@ -119,8 +124,14 @@ class rehearsed_pass {
     now_ += passes;
     phase_.gradients += passes;
     const bytes moved = download_of(declared_, where_, drawn_, config_.several_pushes, layer);
-    at_home_[pushes_++ % at_home_.size()] =
-        links_.submit(hop::download, now_, seconds_of(moved, rates_.download));
+    const std::size_t slot = pushes_++ % left_device_.size();
+    left_device_[slot] = links_.submit(hop::download, now_, seconds_of(moved, rates_.download));
+    if (const bytes stored = write_of(where_, drawn_, config_, layer); stored.value > 0) {
+      disk_free_ = std::max(disk_free_, left_device_[slot]) + seconds_of(stored, rates_.disk.write);
+      written_ = disk_free_;
+      stamping_ += seconds_of(stored, rates_.digest);
+      relay_takes_[slot] = written_ - seconds_of(drawn_.gradient_relay.total(), rates_.disk.write);
+    }
   }
 
   const model& declared_;
@@ -132,9 +143,12 @@ class rehearsed_pass {
   slot_policy slots_;
   std::vector<double> read_;     ///< by layer slot: when its weights have left NVMe
   std::vector<double> arrives_;  ///< by layer slot: when its weights are there
-  double disk_free_ = 0;         ///< when what was asked for has been read
+  double disk_free_ = 0;         ///< when what was asked for has been read or written
   link_queues links_;
-  std::vector<double> at_home_;  ///< by gradient slot: when it may be filled again
+  std::vector<double> left_device_;  ///< by gradient slot: when the link has taken it
+  std::vector<double> relay_takes_;  ///< by gradient slot: when the relay has room for all of it
+  double written_ = 0;               ///< when every gradient is on NVMe
+  double stamping_ = 0;              ///< digests of them, beside the caller's compute
   std::size_t pushes_ = 0;
   double now_ = 0;
   compute_phase phase_;

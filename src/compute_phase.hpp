@@ -16,6 +16,7 @@ struct compute_phase {
   double read = 0;       ///< of weights on NVMe, waited for
   double upload = 0;     ///< waited for
   double download = 0;   ///< waited for
+  double write = 0;      ///< of gradients to NVMe, waited for
 };
 
 /// Follows the visits through the slots, as the engine does: one layer's weights are on their way

@@ -23,7 +23,7 @@ attribution charged(const compute_phase& first, const update_phase& last) {
   time[activity::upload] = duration_of(first.upload);
   time[activity::download] = duration_of(first.download);
   time[activity::read] = duration_of(first.read + rest - last.writing);
-  time[activity::write] = duration_of(last.writing);
+  time[activity::write] = duration_of(first.write + last.writing);
   return time;
 }
 
@@ -34,7 +34,8 @@ void find_bound(const compute_phase& first, const update_phase& last, forecast& 
   taken[static_cast<std::size_t>(resource::link)] = first.upload + first.download;
   taken[static_cast<std::size_t>(resource::processors)] =
       first.gradients + (disk_binds ? 0 : last.total);
-  taken[static_cast<std::size_t>(resource::disk)] = first.read + (disk_binds ? last.total : 0);
+  taken[static_cast<std::size_t>(resource::disk)] =
+      first.read + first.write + (disk_binds ? last.total : 0);
   const auto most = std::ranges::max_element(taken);
   made.binds = static_cast<resource>(most - taken.begin());
   made.bound = *most;

@@ -32,7 +32,7 @@ class gradient_rounding {
   void round(const gradient_chunk& part, std::span<const float> source, std::byte* target,
              update_backend& by, stream_ref stream);
 
-  /// Where the chunk's gradient rests: in host memory, or on the device.
+  /// Where the chunk's gradient rests in host memory or on the device.
   std::span<std::byte> home_of(const gradient_chunk& part) const;
 
   double sum_of_squares() const;

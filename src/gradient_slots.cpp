@@ -12,13 +12,15 @@ std::span<std::byte> bytes_of(std::span<float> values) { return std::as_writable
 }  // namespace
 
 gradient_slots::gradient_slots(const model& declared, const layout& where, const blueprint& drawn,
-                               tile_homes& homes, update_backend& host_updates, workers& threads)
+                               tile_homes& homes, update_backend& host_updates,
+                               const tile_work& stamps, workers& threads)
     : declared_(declared),
       where_(where),
       homes_(homes),
       workers_(threads),
       rounding_(where, homes),
       sums_(declared, where, homes, host_updates, threads, rounding_),
+      relay_(where, homes, stamps, threads),
       slots_(drawn.gradient_slots.count),
       complete_(where.layers().size()),
       pushed_(where.layers().size()) {}
@@ -169,26 +171,46 @@ status gradient_slots::round_and_download(const gradient_lease& gradient, slot& 
   workers_.for_each(chunks.size(), [&](std::size_t i) {
     const gradient_chunk& part = chunks[i];
     const auto source = gradient.memory().subspan(part.range.begin.value, part.range.count.value);
-    const std::span<std::byte> home = rounding_.home_of(part);
-    if (homes_.at(part.tile).where == place::device) {
-      rounding_.round(part, source, home.data(), on.updates(), stream);
+    const tile_home& at = homes_.at(part.tile);
+    if (at.where == place::device) {
+      rounding_.round(part, source, rounding_.home_of(part).data(), on.updates(), stream);
       return;
     }
     // In place: a rounded chunk is no longer than its source.
-    const std::span<std::byte> rounded = bytes_of(source).first(home.size());
-    rounding_.round(part, source, rounded.data(), on.updates(), stream);
+    rounding_.round(part, source, bytes_of(source).data(), on.updates(), stream);
     passes_.note(on.order_links_after(stream));
-    from.downloads[i] = homes_.download().submit({.address = address_of(rounded),
-                                                  .memory = home,
-                                                  .urgency = priority::write_back,
-                                                  .whose = subject::of(part.tile)});
+    if (!at.on_nvme(tile_array::gradient)) {
+      const std::span<std::byte> home = rounding_.home_of(part);
+      from.downloads[i] =
+          homes_.download().submit({.address = address_of(bytes_of(source).first(home.size())),
+                                    .memory = home,
+                                    .urgency = priority::write_back,
+                                    .whose = subject::of(part.tile)});
+    }
   });
   std::erase_if(from.downloads, [](const ticket& each) { return !each.valid(); });
-  return passes_.take();
+  if (auto rounded = passes_.take(); !rounded) {
+    return rounded;
+  }
+  const layer_layout& placed = where_.at(gradient.layer());
+  for (std::uint32_t i = placed.first_tile; i < placed.first_tile + placed.tiles; ++i) {
+    if (homes_.at({i}).on_nvme(tile_array::gradient)) {
+      const element_range range = where_.tiles()[i].range;
+      from.downloads.push_back(relay_.send(
+          {i}, bytes_of(gradient.memory().subspan(range.begin.value, range.count.value))));
+    }
+  }
+  return {};
 }
 
 bool gradient_slots::at_home(layer_id layer) const {
-  return complete_[layer.value] && where_.at(layer).trainable() && !sums_.exist_for(layer) &&
+  const layer_layout& placed = where_.at(layer);
+  for (std::uint32_t i = placed.first_tile; i < placed.first_tile + placed.tiles; ++i) {
+    if (homes_.at({i}).on_nvme(tile_array::gradient) && !relay_.at_home({i})) {
+      return false;
+    }
+  }
+  return complete_[layer.value] && placed.trainable() && !sums_.exist_for(layer) &&
          std::ranges::none_of(slots_, [&](const slot& each) {
            return each.layer == layer &&
                   std::ranges::any_of(each.downloads, [](const ticket& download) {
@@ -205,7 +227,8 @@ status gradient_slots::settle_all() {
       outcome = settled;
     }
   }
-  return outcome;
+  const status written = relay_.settle();
+  return outcome ? written : outcome;
 }
 
 status gradient_slots::complete() {

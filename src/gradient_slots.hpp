@@ -2,7 +2,8 @@
 //
 // A gradient that is pushed once is rounded on the device and downloaded in the compute type. One
 // that is pushed several times (a tied parameter, accumulation) is summed in fp32, in the order of
-// the pushes, and rounded when it is complete. Either way its block sums of squares are taken from
+// the pushes, and rounded when it is complete. A gradient that rests on NVMe goes there by the
+// gradient_relay. Always its block sums of squares are taken from
 // the rounded values, in the same pass. Caller's thread only; the passes run on the engine's
 // workers.
 #pragma once
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "first_failure.hpp"
+#include "gradient_relay.hpp"
 #include "gradient_rounding.hpp"
 #include "gradient_sums.hpp"
 
@@ -19,7 +21,8 @@ namespace ballast {
 class gradient_slots final : public lease_keeper {
  public:
   gradient_slots(const model& declared, const layout& where, const blueprint& drawn,
-                 tile_homes& homes, update_backend& host_updates, workers& threads);
+                 tile_homes& homes, update_backend& host_updates, const tile_work& stamps,
+                 workers& threads);
   ~gradient_slots() override;
 
   /// Errors: exhausted when every slot is on lease; invalid_argument for a frozen layer
@@ -28,7 +31,7 @@ class gradient_slots final : public lease_keeper {
   status push(gradient_lease gradient, bool last, stream_ref stream);
   /// Rounds what is still summed and waits for what is on its way.
   ///
-  /// Errors: wrong_order when a trainable layer was not pushed; device_failure
+  /// Errors: wrong_order when a trainable layer was not pushed; device_failure; those of writes
   status complete();
   /// Waits for what is on its way.
   status settle_all();
@@ -49,7 +52,7 @@ class gradient_slots final : public lease_keeper {
  private:
   struct slot {
     bool leased = false;
-    layer_id layer;  ///< whose gradient `downloads` bring home
+    layer_id layer;  ///< whose gradient `downloads` take from the device
     std::vector<ticket> downloads;
   };
 
@@ -65,6 +68,7 @@ class gradient_slots final : public lease_keeper {
   first_failure passes_;  ///< of the device calls under way on the workers
   gradient_rounding rounding_;
   gradient_sums sums_;
+  gradient_relay relay_;
   std::vector<slot> slots_;
   std::uint32_t next_slot_ = 0;
   std::vector<bool> complete_;  ///< by layer: the push marked last has come

@@ -16,4 +16,8 @@ bytes upload_of(const model& declared, const layout& where, const blueprint& dra
 bytes download_of(const model& declared, const layout& where, const blueprint& drawn,
                   bool several_pushes, layer_id which);
 
+/// Gradients that a push writes to NVMe: whole extents.
+bytes write_of(const layout& where, const blueprint& drawn, const engine_config& config,
+               layer_id which);
+
 }  // namespace ballast

@@ -84,7 +84,7 @@ status optimizer_step::update(tile_id which, const carried& memory) {
   if (undo_.has(which)) {
     undo_.keep(which);
   }
-  return work_.for_slices(which, memory, where_.at(which).range, tile_work::access::change,
+  return work_.for_slices(which, memory, where_.at(which).range, tile_work::access::update,
                           [this](const tile_work::slice& each) -> status {
                             const time_point begin = time_.now();
                             std::uint32_t found = found_nothing;
@@ -108,7 +108,7 @@ void optimizer_step::mark_eligible() {
     }
     const bool stays = kept > 0;
     kept -= stays ? 1 : 0;
-    const bool fits = room_of(where_, where_.at(*each), config_) == drawn_.undo_room;
+    const bool fits = room_of(where_, where_.at(*each), config_).lasting() == drawn_.undo_room;
     eligible_[each->value] = fits && !stays && !pipeline_.cached(*each);
   }
 }
@@ -136,8 +136,7 @@ void optimizer_step::offer(layer_id layer) {
     return;
   }
   if (!std::exchange(open_, true)) {
-    pipeline_.open(order_, tile_pipeline::movement::read_and_write, todo_,
-                   tile_pipeline::after::keep_last);
+    pipeline_.open(order_, tile_pipeline::movement::update, todo_, tile_pipeline::after::keep_last);
   }
   speculated_ = true;
   early_ += static_cast<std::uint32_t>(begin.size());
@@ -182,7 +181,7 @@ status optimizer_step::finish(const settings& actual, double clip_coefficient) {
     }
   } else {
     set_scalars(actual, clip_coefficient / actual.options.loss_scale);
-    moved = pipeline_.run(order_, tile_pipeline::movement::read_and_write, todo_,
+    moved = pipeline_.run(order_, tile_pipeline::movement::update, todo_,
                           tile_pipeline::after::keep_last);
   }
   hits_ = static_cast<std::uint32_t>(pipeline_.hits() - hits);

@@ -75,9 +75,9 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   activations_ = std::make_unique<stored_activations>(*homes_, *in_host_);
   weight_relay_ = std::make_unique<weight_relay>(where_, *homes_, workers_);
   layer_slots_ = std::make_unique<layer_slots>(declared_, where_, drawn_, *homes_, *weight_relay_);
-  gradient_slots_ = std::make_unique<gradient_slots>(declared_, where_, drawn_, *homes_,
-                                                     *host_updates_, workers_);
   work_ = std::make_unique<tile_work>(where_, *homes_, *host_updates_, workers_);
+  gradient_slots_ = std::make_unique<gradient_slots>(declared_, where_, drawn_, *homes_,
+                                                     *host_updates_, *work_, workers_);
   pipeline_ = std::make_unique<tile_pipeline>(where_, drawn_, *homes_, *work_, workers_);
   state_ = std::make_unique<state_access>(declared_, where_, *homes_, *pipeline_, *work_);
   optimizer_step_ = std::make_unique<optimizer_step>(declared_, where_, drawn_, config_, *homes_,

@@ -74,8 +74,8 @@ class sealed_engine {
   std::unique_ptr<tile_homes> homes_;
   std::unique_ptr<weight_relay> weight_relay_;
   std::unique_ptr<layer_slots> layer_slots_;
-  std::unique_ptr<gradient_slots> gradient_slots_;
   std::unique_ptr<tile_work> work_;
+  std::unique_ptr<gradient_slots> gradient_slots_;
   std::unique_ptr<tile_pipeline> pipeline_;
   std::unique_ptr<optimizer_step> optimizer_step_;
   std::unique_ptr<state_access> state_;

@@ -46,8 +46,9 @@ slice_pieces pieces_of(tile_array which, const state_layout& arrays, const state
   const auto piece = [&](const std::byte* array, const array_width& width) {
     return std::span<const std::byte>{array, array == nullptr ? 0 : width.of(view.count).value};
   };
-  if (which == tile_array::weights) {
-    return {piece(view.weights, {size_of(arrays.weights), {0}})};
+  if (which != tile_array::state) {
+    const std::byte* const array = which == tile_array::weights ? view.weights : view.gradient;
+    return {piece(array, {size_of(arrays.weights), {0}})};
   }
   return {piece(view.residual, arrays.residual), piece(view.momentum, arrays.momentum),
           piece(view.variance, arrays.variance), piece(view.momentum_scale, arrays.momentum_scale),
@@ -57,7 +58,7 @@ slice_pieces pieces_of(tile_array which, const state_layout& arrays, const state
 array_pieces pieces_within(tile_array which, const state_layout& arrays, elements whole,
                            element_range part) {
   using widths = std::array<array_width, std::tuple_size_v<slice_pieces>>;
-  const widths of = which == tile_array::weights
+  const widths of = which != tile_array::state
                         ? widths{array_width{size_of(arrays.weights), {}}}
                         : widths{arrays.residual, arrays.momentum, arrays.variance,
                                  arrays.momentum_scale, arrays.variance_scale};

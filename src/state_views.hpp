@@ -18,7 +18,7 @@ state_view view_of(const state_layout& arrays, std::span<std::byte> state, eleme
 state_view sub_view(const state_layout& arrays, dtype gradient, const state_view& whole,
                     elements first, elements count);
 
-/// What a digest of these elements' weights, or of all the rest of their state, covers.
+/// What a digest of these elements' array covers.
 slice_pieces pieces_of(tile_array which, const state_layout& arrays, const state_view& view);
 
 /// One of the arrays that a tile's weights, or all the rest of its state, consist of: where a part of

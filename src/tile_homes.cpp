@@ -31,8 +31,21 @@ void take_slots(std::span<std::byte>& left, const slot_pool& pool,
 
 /// The arrays of all tiles of one kind of place, each array in one piece.
 struct arrays {
-  std::span<std::byte> weights, gradients, sums, states;
+  std::array<std::span<std::byte>, tile_array_count> of;
+  std::span<std::byte> sums;
 };
+
+/// What a tile has in memory: on the device, or in the host's.
+tile_bytes in_memory(const layout& where, const tile& which, place state,
+                     const engine_config& config) {
+  tile_bytes sizes = bytes_of(where, which, config.several_pushes);
+  for (const tile_array each : tile_arrays) {
+    if (place_of(each, where.at(which.layer), state, config) == place::nvme) {
+      sizes.arrays[index_of(each)] = {};
+    }
+  }
+  return sizes;
+}
 
 tile_bytes sum_of(const layout& where, const blueprint& drawn, bool on_device,
                   const engine_config& config) {
@@ -40,14 +53,11 @@ tile_bytes sum_of(const layout& where, const blueprint& drawn, bool on_device,
   for (std::size_t i = 0; i < where.tiles().size(); ++i) {
     const place at = drawn.tile_places[i];
     if ((at == place::device) == on_device) {
-      const tile_bytes each = bytes_of(where, where.tiles()[i], config.several_pushes);
-      const auto in_memory = [&](tile_array which, bytes size) {
-        return place_of(which, at, config) == place::nvme ? bytes{} : size;
-      };
-      sum.weights += in_memory(tile_array::weights, each.weights);
-      sum.gradient += each.gradient;
-      sum.sums += each.sums;
-      sum.state += in_memory(tile_array::state, each.state);
+      const tile_bytes sizes = in_memory(where, where.tiles()[i], at, config);
+      for (const tile_array each : tile_arrays) {
+        sum.arrays[index_of(each)] += sizes.of(each);
+      }
+      sum.sums += sizes.sums;
     }
   }
   return sum;
@@ -57,7 +67,27 @@ std::span<float> as_floats(std::span<std::byte> memory) {
   return {reinterpret_cast<float*>(memory.data()), memory.size() / sizeof(float)};
 }
 
+/// Which part of its place's arrays lies before the tile's; `otherwise` where it has none in memory.
+double share_of(const arrays& left, const tile_bytes& all, const tile_bytes& sizes,
+                double otherwise) {
+  for (const tile_array each : {tile_array::state, tile_array::gradient, tile_array::weights}) {
+    if (sizes.of(each).value > 0) {
+      return share_before(left.of[index_of(each)], all.of(each));
+    }
+  }
+  return otherwise;
+}
+
 }  // namespace
+
+std::span<std::byte> tile_home::memory(tile_array which) const {
+  switch (which) {
+    case tile_array::weights: return weights;
+    case tile_array::state: return state;
+    case tile_array::gradient: return gradient;
+  }
+  return {};
+}
 
 result<std::unique_ptr<tile_homes>> tile_homes::make(const layout& where, const blueprint& drawn,
                                                      const engine_config& config, backends& parts,
@@ -90,15 +120,16 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   // In the order in which they are taken.
   const std::array arrays = {drawn.staging.total(),
                              drawn.relay.total(),
+                             drawn.gradient_relay.total(),
                              drawn.slice_buffers.total(),
                              drawn.checkpoint_staging.total(),
                              drawn.checkpoint_reading,
                              drawn.chunk_staging.total(),
                              drawn.undo.total(),
-                             in_host.weights,
-                             in_host.gradient,
+                             in_host.of(tile_array::weights),
+                             in_host.of(tile_array::gradient),
                              in_host.sums,
-                             in_host.state};
+                             in_host.of(tile_array::state)};
   const bytes region = std::accumulate(arrays.begin(), arrays.end(), host_reserved);
   auto allocated = parts.make_host_region(region, arrays, by);
   if (!allocated) {
@@ -106,9 +137,11 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   }
   region_ = *std::move(allocated);
   host_left_ = region_->span();
-  const auto direct = host_left_.first((drawn.staging.total() + drawn.relay.total()).value);
+  const auto direct = host_left_.first(
+      (drawn.staging.total() + drawn.relay.total() + drawn.gradient_relay.total()).value);
   take_slots(host_left_, drawn.staging, staging_);
   take_slots(host_left_, drawn.relay, relay_);
+  take_slots(host_left_, drawn.gradient_relay, gradient_relay_);
   take_slots(host_left_, drawn.slice_buffers, slice_buffers_);
   if (drawn.nvme.value == 0 && !config.nvme.empty()) {
     // A folder that was named and cannot be used is refused, although nothing rests there today.
@@ -162,36 +195,45 @@ status tile_homes::place_tiles(const layout& where, const blueprint& drawn,
                                const engine_config& config) {
   const tile_bytes in_device = sum_of(where, drawn, true, config);
   const tile_bytes in_host = sum_of(where, drawn, false, config);
-  arrays host{take(host_left_, in_host.weights), take(host_left_, in_host.gradient),
-              take(host_left_, in_host.sums), take(host_left_, in_host.state)};
+  arrays host;
+  for (const tile_array each : {tile_array::weights, tile_array::gradient}) {
+    host.of[index_of(each)] = take(host_left_, in_host.of(each));
+  }
+  host.sums = take(host_left_, in_host.sums);
+  host.of[index_of(tile_array::state)] = take(host_left_, in_host.of(tile_array::state));
   arrays dev;
-  for (const auto& [array, size] :
-       {std::pair{&dev.weights, in_device.weights}, std::pair{&dev.gradients, in_device.gradient},
-        std::pair{&dev.sums, in_device.sums}, std::pair{&dev.states, in_device.state}}) {
+  const auto on_device = [&](std::span<std::byte>& array, bytes size) -> status {
     if (size.value > 0) {
       auto memory = device_->allocate(size);
       if (!memory) {
         return memory.error();
       }
-      *array = *memory;
+      array = *memory;
+    }
+    return {};
+  };
+  for (const tile_array each : tile_arrays) {
+    if (auto placed = on_device(dev.of[index_of(each)], in_device.of(each)); !placed) {
+      return placed;
     }
   }
+  if (auto placed = on_device(dev.sums, in_device.sums); !placed) {
+    return placed;
+  }
   for (std::size_t i = 0; i < where.tiles().size(); ++i) {
-    const tile_bytes sizes = bytes_of(where, where.tiles()[i], config.several_pushes);
     tile_home home;
     home.where = drawn.tile_places[i];
+    const tile_bytes sizes = in_memory(where, where.tiles()[i], home.where, config);
     arrays& from = home.where == place::device ? dev : host;
-    const tile_bytes& all = home.where == place::device ? in_device : in_host;
-    const bool on_disk = home.where == place::nvme;
-    home.share =
-        on_disk ? share_before(from.gradients, all.gradient) : share_before(from.states, all.state);
-    home.gradient = take(from.gradients, sizes.gradient);
-    home.sums = as_floats(take(from.sums, sizes.sums));
-    const auto in_memory = [&](tile_array which) {
-      return place_of(which, home.where, config) != place::nvme;
+    home.share = share_of(from, home.where == place::device ? in_device : in_host, sizes,
+                          static_cast<double>(i) / static_cast<double>(where.tiles().size()));
+    const auto array = [&](tile_array which) {
+      return take(from.of[index_of(which)], sizes.of(which));
     };
-    home.weights = take(from.weights, in_memory(tile_array::weights) ? sizes.weights : bytes{});
-    home.state = take(from.states, in_memory(tile_array::state) ? sizes.state : bytes{});
+    home.weights = array(tile_array::weights);
+    home.gradient = array(tile_array::gradient);
+    home.sums = as_floats(take(from.sums, sizes.sums));
+    home.state = array(tile_array::state);
     homes_.push_back(home);
     if (auto placed = place_on_disk({static_cast<std::uint32_t>(i)}, where, config); !placed) {
       return placed;
@@ -202,12 +244,15 @@ status tile_homes::place_tiles(const layout& where, const blueprint& drawn,
 
 /// The first extents of what a tile has on NVMe.
 status tile_homes::place_on_disk(tile_id which, const layout& where, const engine_config& config) {
-  const tile& of = where.at(which);
-  const auto slices = static_cast<std::uint32_t>(count_up(of.range.count, slice_elements));
-  const tile_room room = room_of(where, of, config);
+  tile_home& home = homes_[which.value];
+  if (home.where != place::nvme) {
+    return {};
+  }
+  const tile_room room = room_of(where, where.at(which), config);
   for (const tile_array each : tile_arrays) {
-    if (at(which).on_nvme(each)) {
-      if (auto placed = stored(each).place(which, room.of(each), slices); !placed) {
+    if (room.of(each).value > 0) {
+      home.stored[index_of(each)] = true;
+      if (auto placed = stored(each).place(which, room.of(each), room.slices_each); !placed) {
         return placed;
       }
     }

@@ -16,19 +16,18 @@
 
 namespace ballast {
 
-/// One tile's home. Gradient and sums are in host memory unless `where` is the device.
+/// One tile's home. Sums are in host memory unless `where` is the device.
 struct tile_home {
   place where = place::host;      ///< of the optimizer state
   std::span<std::byte> weights;   ///< compute type; empty on NVMe
-  std::span<std::byte> gradient;  ///< compute type; empty where the layer is frozen
+  std::span<std::byte> gradient;  ///< compute type; empty on NVMe, and where the layer is frozen
   std::span<float> sums;          ///< fp32; empty unless the layer is pushed more than once
   std::span<std::byte> state;     ///< residual, moments, scales; empty on NVMe
+  std::array<bool, tile_array_count> stored{};  ///< on NVMe, by array
   double share = 0;  ///< of its place's arrays that lie before it: who touched it first
 
-  std::span<std::byte> memory(tile_array which) const {
-    return which == tile_array::weights ? weights : state;
-  }
-  bool on_nvme(tile_array which) const { return where == place::nvme && memory(which).empty(); }
+  std::span<std::byte> memory(tile_array which) const;
+  bool on_nvme(tile_array which) const { return stored[index_of(which)]; }
 };
 
 class tile_homes {
@@ -59,8 +58,8 @@ class tile_homes {
   /// Workers move what is on NVMe themselves, slice by slice: there is no staging.
   bool inlined() const { return !slice_buffers_.empty(); }
   std::span<const std::span<std::byte>> slice_buffers() const { return slice_buffers_; }
-  std::size_t relay_count() const { return relay_.size(); }
-  std::span<std::byte> relay(std::uint32_t slot) const { return relay_[slot]; }
+  std::span<const std::span<std::byte>> relay() const { return relay_; }
+  std::span<const std::span<std::byte>> gradient_relay() const { return gradient_relay_; }
   std::span<std::byte> checkpoint_staging(std::uint32_t slot) const { return checkpoint_[slot]; }
   /// For a checkpoint's weights and state while it is read; the weights' is the last of the
   /// checkpoint's staging.
@@ -90,8 +89,8 @@ class tile_homes {
   std::array<std::unique_ptr<stored_tiles>, tile_array_count> stored_;
   std::span<std::byte> host_left_;  ///< of the region, not yet given out
   std::vector<tile_home> homes_;
-  std::vector<std::span<std::byte>> staging_, relay_, slice_buffers_, checkpoint_, chunks_, undo_,
-      layer_slots_, gradient_slots_;
+  std::vector<std::span<std::byte>> staging_, relay_, gradient_relay_, slice_buffers_, checkpoint_,
+      chunks_, undo_, layer_slots_, gradient_slots_;
   std::span<std::byte> read_state_;
   std::span<std::byte> caller_host_;
 };

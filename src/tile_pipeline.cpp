@@ -1,7 +1,7 @@
+// Length: one hand-over under one lock; its parts would share all of its state.
 #include "tile_pipeline.hpp"
 
 #include <fmt/format.h>
-#include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <exception>
@@ -112,15 +112,25 @@ status tile_pipeline::finish(std::span<const tile_id> rest) {
   if (!homes_.inlined()) {
     feed(rest);
   }
+  std::vector<carrier*> incomplete;
   {
     const std::lock_guard hold(gate_);
-    found_.assign(in_cache_.begin(), in_cache_.end());
-    under_way_ += found_.size();
+    under_way_ += in_cache_.size();
+    for (carrier* const each : in_cache_) {
+      if (choose_to_read(*each)) {
+        incomplete.push_back(each);
+      } else {
+        found_.push_back(each);
+      }
+    }
     for (const tile_id each : rest) {
       if (homes_.inlined() || homes_.at(each).where != place::nvme) {
         direct_.push_back(each);
       }
     }
+  }
+  for (carrier* const each : incomplete) {
+    start(*each, true);
   }
   return drain();
 }
@@ -171,14 +181,24 @@ void tile_pipeline::begin(carrier& with) {
     with.holds = staged_[next_staged_++];
     for (leg& each : with.legs) {
       each.changed = false;
-      each.going = homes_.at(with.holds).on_nvme(each.array);
     }
-    if (movement_ == movement::write_only) {
+    if (!choose_to_read(with)) {
       hand_to_worker(with);
       return;
     }
   }
   start(with, true);
+}
+
+/// Before the work: what the carrier does not hold already.
+bool tile_pipeline::choose_to_read(carrier& with) const {
+  for (leg& each : with.legs) {
+    const bool wanted = each.array == tile_array::gradient
+                            ? movement_ == movement::update
+                            : movement_ != movement::write_only && !with.cached;
+    each.going = wanted && homes_.at(with.holds).on_nvme(each.array);
+  }
+  return std::ranges::any_of(with.legs, &leg::going);
 }
 
 /// The transfers of the legs that are going; the last one to arrive may hand the carrier on.
@@ -206,11 +226,19 @@ void tile_pipeline::submit(leg& which) {
                         &which};
   link& through = with.reading ? homes_.read() : homes_.write();
   (void)through.submit({.address = homes_.stored(which.array).latest(with.holds).address,
-                        .memory = extent_in(with, which.array),
-                        .urgency = with.reading ? priority::demand : priority::write_back,
+                        .memory = extent_in(with.buffer, homes_, with.holds, which.array),
+                        .urgency = urgency_of(with),
                         .deadline = {},
                         .done = done,
                         .whose = subject::of(with.holds)});
+}
+
+/// What the disk waits for goes before what a cached tile lacks, and that before what is done.
+priority tile_pipeline::urgency_of(const carrier& with) {
+  if (!with.reading) {
+    return priority::write_back;
+  }
+  return with.cached ? priority::prefetch : priority::demand;
 }
 
 /// A read or a write of one array is over.
@@ -244,7 +272,7 @@ status tile_pipeline::carrier::outcome() const {
 
 /// gate_ is held.
 void tile_pipeline::hand_to_worker(carrier& with) {
-  arrived_.push_back(&with);
+  (with.cached ? found_ : arrived_).push_back(&with);
   if (waiting_ > 0) {
     work_or_end_.notify_one();
   } else if (more_may_come_) {
@@ -308,7 +336,7 @@ bool tile_pipeline::serve_one(std::unique_lock<std::mutex>& hold) {
     direct_.pop_front();
     hold.unlock();
     if (!failures_.any()) {
-      failures_.note(guarded(which, {homes_.at(which).state, homes_.at(which).weights}));
+      failures_.note(guarded(which, carried_in({}, where_, homes_, which)));
     }
     hold.lock();
     return true;
@@ -323,7 +351,7 @@ void tile_pipeline::work_on(carrier& with) {
   }
   status outcome = with.outcome();
   if (outcome && !failures_.any()) {
-    outcome = guarded(with.holds, memory_of(with));
+    outcome = guarded(with.holds, carried_in(with.buffer, where_, homes_, with.holds));
     with.cached = outcome && kept_[with.holds.value] != 0;
     carrier_of_[with.holds.value] = with.cached ? &with : nullptr;
     if (outcome && choose_to_write(with)) {
@@ -338,8 +366,9 @@ void tile_pipeline::work_on(carrier& with) {
 /// After the work: what was changed and does not stay behind in the cache.
 bool tile_pipeline::choose_to_write(carrier& with) const {
   for (leg& each : with.legs) {
-    each.changed = each.changed ||
-                   (movement_ != movement::read_only && homes_.at(with.holds).on_nvme(each.array));
+    each.changed = each.array != tile_array::gradient &&
+                   (each.changed || (movement_ != movement::read_only &&
+                                     homes_.at(with.holds).on_nvme(each.array)));
     each.going = each.changed && !(with.cached && each.array == tile_array::state);
   }
   return std::ranges::any_of(with.legs, &leg::going);
@@ -352,7 +381,7 @@ void tile_pipeline::change_folder(carrier& with) {
     if (each.going) {
       each.outcome = homes_.stored(each.array).move_away(with.holds, each.outcome.error());
       if (each.outcome) {
-        stamps_.stamp(with.holds, each.array, memory_of(with));
+        stamps_.stamp(with.holds, each.array, carried_in(with.buffer, where_, homes_, with.holds));
       }
     }
   }
@@ -362,28 +391,6 @@ void tile_pipeline::change_folder(carrier& with) {
   }
   failures_.note(with.outcome());
   begin(with);
-}
-
-/// Where an array's extent lies in a carrier: the state's first.
-std::span<std::byte> tile_pipeline::extent_in(const carrier& which, tile_array array) const {
-  const auto size = [&](tile_array each) -> std::size_t {
-    return homes_.at(which.holds).on_nvme(each) ? homes_.stored(each).latest(which.holds).size.value
-                                                : 0;
-  };
-  const std::size_t state = size(tile_array::state);
-  return array == tile_array::state ? which.buffer.first(state)
-                                    : which.buffer.subspan(state, size(tile_array::weights));
-}
-
-carried tile_pipeline::memory_of(const carrier& which) const {
-  const tile& of = where_.at(which.holds);
-  const state_layout arrays = where_.at(of.layer).arrays();
-  const auto memory = [&](tile_array each) {
-    return homes_.at(which.holds).on_nvme(each)
-               ? extent_in(which, each).first(size_of(each, arrays, of.range.count).value)
-               : homes_.at(which.holds).memory(each);
-  };
-  return {memory(tile_array::state), memory(tile_array::weights)};
 }
 
 /// An exception would strand its carrier: it becomes a failure instead.

@@ -14,8 +14,9 @@
 // arrive: workers that looked for work instead took a third of the step's processor time, and the
 // links' threads waited for it. Workers beyond the carriers help with the slices of their tiles.
 //
-// A carrier has room for what a tile has on NVMe: its state, and its weights where they rest there
-// too. Both must have been read before a worker takes it, and written before it takes the next tile.
+// A carrier has room for what a tile has on NVMe: its state, and its weights and its gradient where
+// they rest there too. All must have been read before a worker takes it, and what lasts must have
+// been written before it takes the next tile.
 //
 // The first error stops new tiles; those under way end. A write that failed is no error yet where
 // another folder has room: a worker stamps the tile for its new extent, and it is written again.
@@ -23,7 +24,8 @@
 // Carriers beyond the depth are the cache: a tile that is to be kept stays in its carrier after the
 // work, its state unwritten, and the next run finds it there. As steps alternate their direction, the
 // tail of one is the head of the next, and of T tiles on NVMe C are neither read nor written. Only
-// weights are written even so: whoever fetches them reads them from NVMe.
+// weights are written even so: whoever fetches them reads them from NVMe; and a gradient is read even
+// so, because each step pushes another one.
 #pragma once
 
 #include <tbb/task_group.h>
@@ -51,7 +53,8 @@ class tile_pipeline {
   using work = std::function<status(tile_id which, const carried& memory)>;
 
   enum class movement : std::uint8_t {
-    read_and_write,  ///< an update
+    update,          ///< with the gradient, which is read only
+    read_and_write,  ///< another change
     read_only,       ///< a look
     write_only,      ///< a first fill
   };
@@ -119,9 +122,11 @@ class tile_pipeline {
 
   // On any thread.
   void begin(carrier& with);
+  bool choose_to_read(carrier& with) const;
   bool choose_to_write(carrier& with) const;
   void start(carrier& with, bool reading);
   void submit(leg& which);
+  static priority urgency_of(const carrier& with);
   void arrived(leg& which, const status& outcome);
   void hand_to_worker(carrier& with);
   void rest(carrier& with);
@@ -134,8 +139,6 @@ class tile_pipeline {
   void work_on(carrier& with);
   void change_folder(carrier& with);
   status guarded(tile_id which, const carried& memory) const;
-  std::span<std::byte> extent_in(const carrier& which, tile_array array) const;
-  carried memory_of(const carrier& which) const;
 
   const layout& where_;
   tile_homes& homes_;

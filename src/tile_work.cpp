@@ -14,7 +14,8 @@ namespace {
 
 std::string_view to_string(tile_work::access how) {
   switch (how) {
-    case tile_work::access::change: return "update";
+    case tile_work::access::update: return "update";
+    case tile_work::access::change: return "change";
     case tile_work::access::look: return "look";
     case tile_work::access::fill: return "fill";
   }
@@ -63,7 +64,7 @@ status tile_work::for_slices(tile_id which, const carried& memory, element_range
     workers_.on_owner(homes_.at(which).share, alone);
   }
   const status done = outcome.take();
-  for (const tile_array array : tile_arrays) {
+  for (const tile_array array : lasting_arrays) {
     if (done && inlined && how != access::look && homes_.at(which).on_nvme(array)) {
       homes_.stored(array).written(which);
     }
@@ -73,7 +74,7 @@ status tile_work::for_slices(tile_id which, const carried& memory, element_range
 
 result<tile_work::generations> tile_work::renewed(tile_id which, access how) const {
   generations all;
-  for (const tile_array each : tile_arrays) {
+  for (const tile_array each : lasting_arrays) {
     if (!homes_.at(which).on_nvme(each)) {
       continue;
     }
@@ -86,6 +87,10 @@ result<tile_work::generations> tile_work::renewed(tile_id which, access how) con
     }
     all[index_of(each)] = {before, stored.latest(which)};
   }
+  if (how == access::update && homes_.at(which).on_nvme(tile_array::gradient)) {
+    const extent& pushed = homes_.stored(tile_array::gradient).latest(which);
+    all[index_of(tile_array::gradient)] = {pushed, pushed};
+  }
   return all;
 }
 
@@ -95,42 +100,45 @@ element_range tile_work::part_of(tile_id which, std::uint32_t index) const {
   return {first, std::min(slice_elements, where_.at(which).range.count - first)};
 }
 
-/// Sets what is at home whether the rest of the slice is or not.
-void tile_work::complete(tile_id which, std::uint32_t index, state_view& view) const {
-  const tile& of = where_.at(which);
-  const layer_layout& layer = where_.at(of.layer);
-  const std::span<std::byte> gradient = homes_.at(which).gradient;
-  const elements first = part_of(which, index).begin;
-  view.gradient = gradient.empty()
-                      ? nullptr
-                      : gradient.data() + (size_of(layer.arrays().weights) * first.value).value;
-  view.first = block_elements * layer.first_block + of.range.begin + first;
+/// In the flat index: what noise depends on.
+elements tile_work::first_of(const tile& which) const {
+  return block_elements * where_.at(which.layer).first_block + which.range.begin;
 }
 
 state_view tile_work::view_of_slice(tile_id which, const carried& memory,
                                     std::uint32_t index) const {
   const tile& of = where_.at(which);
   const state_layout arrays = where_.at(of.layer).arrays();
-  state_view whole = view_of(arrays, memory.state, of.range.count);
+  state_view whole;
+  if (!memory.state.empty()) {
+    whole = view_of(arrays, memory.state, of.range.count);
+  }
   whole.weights = memory.weights.data();
+  whole.gradient = memory.gradient.empty() ? nullptr : memory.gradient.data();
+  whole.first = first_of(of);
   const element_range part = part_of(which, index);
-  state_view view = sub_view(arrays, arrays.weights, whole, part.begin, part.count);
-  complete(which, index, view);
-  return view;
+  return sub_view(arrays, arrays.weights, whole, part.begin, part.count);
 }
 
 state_view tile_work::view_of_slice(tile_id which, const slice_mover::loan& memory,
                                     std::uint32_t index) const {
-  const state_layout arrays = where_.at(where_.at(which).layer).arrays();
+  const tile& of = where_.at(which);
+  const state_layout arrays = where_.at(of.layer).arrays();
   const tile_home& home = homes_.at(which);
   const slice_mover::slice mine{which, part_of(which, index)};
+  // Of an array of one width: in the loan, or at home.
+  const auto at_hand = [&](tile_array array, std::span<std::byte> at_home) -> std::byte* {
+    if (home.on_nvme(array)) {
+      return mover_.memory_of(mine, array, memory).data();
+    }
+    const bytes before = size_of(arrays.weights) * mine.part.begin.value;
+    return at_home.empty() ? nullptr : at_home.data() + before.value;
+  };
   state_view view =
       view_of(arrays, mover_.memory_of(mine, tile_array::state, memory), mine.part.count);
-  view.weights =
-      home.on_nvme(tile_array::weights)
-          ? mover_.memory_of(mine, tile_array::weights, memory).data()
-          : home.weights.data() + (size_of(arrays.weights) * mine.part.begin.value).value;
-  complete(which, index, view);
+  view.weights = at_hand(tile_array::weights, home.weights);
+  view.gradient = at_hand(tile_array::gradient, home.gradient);
+  view.first = first_of(of) + mine.part.begin;
   return view;
 }
 
@@ -143,7 +151,11 @@ status tile_work::bring(tile_id which, std::uint32_t index, access how, const ge
   for (std::size_t i = 0; i < of_tile.size(); ++i) {
     if (of_tile[i]) {
       before[i] = of_tile[i]->before;
-      after[i] = of_tile[i]->after;
+    }
+  }
+  for (const tile_array array : lasting_arrays) {
+    if (const auto& stored = of_tile[index_of(array)]) {
+      after[index_of(array)] = stored->after;
     }
   }
   status outcome;
@@ -186,7 +198,7 @@ status tile_work::work_on(tile_id which, const state_view& view, std::uint32_t i
       return done;
     }
   }
-  for (const tile_array array : tile_arrays) {
+  for (const tile_array array : lasting_arrays) {
     if (const auto& stored = of_tile[index_of(array)]; stored && how != access::look) {
       homes_.on_disk()->stamp(stored->after, index, pieces_of(array, arrays, view));
     }

@@ -7,16 +7,11 @@
 #include <functional>
 #include <optional>
 
+#include "carried.hpp"
 #include "slice_mover.hpp"
-#include "tile_homes.hpp"
 #include "workers.hpp"
 
 namespace ballast {
-
-/// A tile's arrays, at home or in a carrier: what a worker works on. Empty where workers bring them.
-struct carried {
-  std::span<std::byte> state, weights;
-};
 
 class tile_work {
  public:
@@ -37,10 +32,11 @@ class tile_work {
   };
   using body = std::function<status(const slice& each)>;
 
-  enum class access : std::uint8_t { change, look, fill };
+  /// An update is a change that is made with the gradient.
+  enum class access : std::uint8_t { update, change, look, fill };
 
   /// Calls `each` for the slices of a tile that meet `wanted` (in the layer): checked before unless
-  /// filled, stamped after unless only looked at.
+  /// filled, stamped after unless only looked at. A gradient is looked at by updates alone.
   ///
   /// Errors: corrupted; those of `each`, and of moving what is not at hand
   status for_slices(tile_id which, const carried& memory, element_range wanted, access how,
@@ -62,11 +58,11 @@ class tile_work {
   using generations = std::array<std::optional<generation>, tile_array_count>;
 
   result<generations> renewed(tile_id which, access how) const;
+  elements first_of(const tile& which) const;
   element_range part_of(tile_id which, std::uint32_t index) const;
   state_view view_of_slice(tile_id which, const carried& memory, std::uint32_t index) const;
   state_view view_of_slice(tile_id which, const slice_mover::loan& memory,
                            std::uint32_t index) const;
-  void complete(tile_id which, std::uint32_t index, state_view& view) const;
   // `each` is empty for a slice that only follows its tile to another extent.
   status work_on(tile_id which, const state_view& view, std::uint32_t index, access how,
                  const generations& of, const body& each) const;

@@ -22,16 +22,15 @@ elements off_device(const layout& where, const blueprint& drawn, layer_id home,
   return sum;
 }
 
-/// What the relay reads for a range of a layer: the weights of every tile in it that has them on
-/// NVMe, whole.
-bytes relayed(const layout& where, const blueprint& drawn, const engine_config& config,
-              layer_id home, element_range range) {
+/// What a relay moves for a range of a layer: the array of every tile in it that has it on NVMe, whole.
+bytes relayed(tile_array array, const layout& where, const blueprint& drawn,
+              const engine_config& config, layer_id home, element_range range) {
   const layer_layout& layer = where.at(home);
   bytes sum;
   for (std::uint32_t i = layer.first_tile; i < layer.first_tile + layer.tiles; ++i) {
     const tile& each = where.tiles()[i];
     if (drawn.tile_places[i] == place::nvme && !intersect(each.range, range).empty()) {
-      sum += room_of(where, each, config).of(tile_array::weights);
+      sum += room_of(where, each, config).of(array);
     }
   }
   return sum;
@@ -41,11 +40,19 @@ bytes relayed(const layout& where, const blueprint& drawn, const engine_config& 
 
 bytes read_of(const model& declared, const layout& where, const blueprint& drawn,
               const engine_config& config, layer_id which) {
-  bytes sum = relayed(where, drawn, config, which, {{0}, where.at(which).size});
+  const auto weights = [&](layer_id home, element_range range) {
+    return relayed(tile_array::weights, where, drawn, config, home, range);
+  };
+  bytes sum = weights(which, {{0}, where.at(which).size});
   for (const parameter_id tied : declared.at(which).tied) {
-    sum += relayed(where, drawn, config, declared.at(tied).layer, where.range_of(tied));
+    sum += weights(declared.at(tied).layer, where.range_of(tied));
   }
   return sum;
+}
+
+bytes write_of(const layout& where, const blueprint& drawn, const engine_config& config,
+               layer_id which) {
+  return relayed(tile_array::gradient, where, drawn, config, which, {{0}, where.at(which).size});
 }
 
 bytes upload_of(const model& declared, const layout& where, const blueprint& drawn,
@@ -97,8 +104,9 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
   for (const tile_id each : std::views::reverse(order_of_update)) {
     if (drawn.tile_places[each.value] == place::nvme) {
       const tile_room room = moved_of(where, where.at(each), config);
-      moved[hop::read] += cached(each) ? bytes{} : room.total();
-      moved[hop::write] += room.total() - (kept > 0 ? room.of(tile_array::state) : bytes{});
+      const bytes lasting = room.lasting().total();
+      moved[hop::read] += room.of(tile_array::gradient) + (cached(each) ? bytes{} : lasting);
+      moved[hop::write] += lasting - (kept > 0 ? room.of(tile_array::state) : bytes{});
       kept -= kept > 0 ? 1 : 0;
     }
   }
@@ -110,6 +118,7 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
     if (each.what == visit::kind::push) {
       moved[hop::download] +=
           download_of(declared, where, drawn, config.several_pushes, each.layer);
+      moved[hop::write] += write_of(where, drawn, config, each.layer);
       continue;
     }
     order.observe(each.layer);

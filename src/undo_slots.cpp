@@ -11,7 +11,7 @@ bool undo_slots::give(tile_id which) {
     return false;
   }
   std::vector<tile_array> room;
-  for (const tile_array each : tile_arrays) {
+  for (const tile_array each : lasting_arrays) {
     if (!homes_.at(which).on_nvme(each)) {
       continue;
     }
@@ -47,7 +47,7 @@ void undo_slots::restore(tile_id which) {
 
 void undo_slots::retire() {
   for (const tile_id which : tiles_) {
-    for (const tile_array each : tile_arrays) {
+    for (const tile_array each : lasting_arrays) {
       if (homes_.at(which).on_nvme(each)) {
         homes_.stored(each).retire(which);
       }
@@ -59,7 +59,7 @@ void undo_slots::retire() {
 void undo_slots::roll_back() {
   for (const tile_id which : tiles_) {
     restore(which);
-    for (const tile_array each : tile_arrays) {
+    for (const tile_array each : lasting_arrays) {
       if (homes_.at(which).on_nvme(each)) {
         homes_.stored(each).roll_back(which);
       }

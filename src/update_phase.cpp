@@ -61,10 +61,9 @@ update_phase run_update(const layout& where, const blueprint& drawn, const engin
     }
     phase.arithmetic += count * rate.host;
     if (drawn.tile_places[each.value] == place::nvme) {
-      // Checked before the update, stamped after it.
-      const tile_bytes sizes = bytes_of(where, where.at(each), false);
-      const bytes weights = config.weights == place::nvme ? sizes.weights : bytes{};
-      phase.arithmetic += per((sizes.state + weights) * 2, rates.digest);
+      // Checked before the update, and what lasts stamped after it.
+      const tile_room room = room_of(where, where.at(each), config);
+      phase.arithmetic += per(room.total() + room.lasting().total(), rates.digest);
       ++staged;
     }
   }

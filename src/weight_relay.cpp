@@ -1,77 +1,19 @@
 #include "weight_relay.hpp"
 
 #include <algorithm>
-#include <ballast/assert.hpp>
 #include <utility>
 
 namespace ballast {
 
-/// What a ticket waits for.
-class weight_relay::arrival final : public transfer_state {
- public:
-  std::optional<status> poll() const override {
-    const std::lock_guard hold(mutex_);
-    return outcome_;
-  }
-  status wait() const override {
-    std::unique_lock hold(mutex_);
-    arrived_.wait(hold, [&] { return outcome_.has_value(); });
-    return *outcome_;
-  }
-  void set(const status& outcome) {
-    const std::lock_guard hold(mutex_);
-    outcome_ = outcome;
-    arrived_.notify_all();
-  }
-
- private:
-  mutable std::mutex mutex_;
-  mutable std::condition_variable arrived_;
-  std::optional<status> outcome_;  ///< guarded by mutex_
-};
-
 weight_relay::weight_relay(const layout& where, tile_homes& homes, workers& threads)
-    : where_(where), homes_(homes), workers_(threads), buffers_(homes.relay_count()) {
-  for (std::uint32_t i = 0; i < buffers_.size(); ++i) {
-    buffers_[i].owner = this;
-    buffers_[i].memory = homes.relay(i);
-    idle_.push_back(&buffers_[i]);
-  }
-}
-
-weight_relay::~weight_relay() {
-  std::unique_lock hold(mutex_);
-  rests_.wait(hold, [&] { return idle_.size() == buffers_.size(); });
-}
+    : where_(where), homes_(homes), workers_(threads), buffers_(*this, homes.relay()) {}
 
 ticket weight_relay::fetch(tile_id which, bytes first, std::span<std::byte> to, priority urgency) {
   auto whom = std::allocate_shared<arrival>(block_allocator<arrival>(pool_));
-  buffer* free = nullptr;
-  {
-    const std::lock_guard hold(mutex_);
-    auto& queue = urgency == priority::demand ? demanded_ : prefetched_;
-    queue.push_back({which, first, to, urgency, whom});
-    if (!idle_.empty()) {
-      free = idle_.back();
-      idle_.pop_back();
-      free->serves = *take_next();
-    }
-  }
-  if (free != nullptr) {
+  if (buffer* const free = buffers_.admit({which, first, to, urgency, whom}, urgency)) {
     read(*free);
   }
   return ticket(std::move(whom));
-}
-
-/// mutex_ is held.
-std::optional<weight_relay::request> weight_relay::take_next() {
-  auto& queue = demanded_.empty() ? prefetched_ : demanded_;
-  if (queue.empty()) {
-    return std::nullopt;
-  }
-  request next = std::move(queue.front());
-  queue.pop_front();
-  return next;
 }
 
 void weight_relay::read(buffer& with) {
@@ -136,17 +78,9 @@ status weight_relay::check(const buffer& with) const {
 /// The request is over, and the buffer takes the next one or rests.
 void weight_relay::finish(buffer& with, const status& outcome) {
   std::exchange(with.serves.whom, nullptr)->set(outcome);
-  {
-    const std::lock_guard hold(mutex_);
-    auto next = take_next();
-    if (!next) {
-      idle_.push_back(&with);
-      rests_.notify_all();
-      return;
-    }
-    with.serves = *std::move(next);
+  if (buffers_.next(with)) {
+    read(with);
   }
-  read(with);
 }
 
 }  // namespace ballast

@@ -127,6 +127,10 @@ void add_engine_options(option_set& options, engine_config& config) {
   options.add(placement_option(config));
   options.choice<place>("weights", config.weights, {{"host", place::host}, {"nvme", place::nvme}},
                         "where weights rest of tiles whose optimizer state is on NVMe");
+  options.choice<place>(
+      "gradients", config.gradients, {{"host", place::host}, {"nvme", place::nvme}},
+      "where gradients rest of the same tiles until the update; those summed over "
+      "several pushes stay in host memory");
   options.add(checkpoint_option(config));
   options.whole("keep-checkpoints", config.kept_checkpoints, {1, 1000},
                 "checkpoints that are kept; each takes its tiles' room on NVMe once more");

@@ -42,6 +42,9 @@ struct engine_config {
   std::optional<forced_placement> placement = {};
   /// Of tiles whose optimizer state is on NVMe: host, or nvme, from where they are fetched.
   place weights = place::host;
+  /// Of the same tiles: host, or nvme, where what was pushed is written and the update reads it.
+  /// Gradients that are summed over several pushes (tied parameters) stay in host memory.
+  place gradients = place::host;
   elements tile_elements{1u << 20};  ///< a multiple of block_elements
   std::uint32_t pipeline_depth = 4;  ///< tiles under way between NVMe and the optimizer
   std::uint32_t layer_slots = 2;     ///< layers whose weights are on the device at once

@@ -241,6 +241,39 @@ TEST_F(Blueprint, PutsWeightsOnNvmeBesideTheState) {
   EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument);
 }
 
+/// The same with 4 bytes of gradient an element.
+TEST_F(Blueprint, PutsGradientsOnNvmeAndNoneIntoACheckpoint) {
+  config_.placement = forced_placement{.device = 0, .host = 0};
+  config_.nvme = {{"/anywhere"}};
+  const auto in_host = drawn(config_);
+  config_.gradients = place::nvme;
+  const auto made = drawn(config_);
+  ASSERT_TRUE(in_host && made);
+  const bytes gradient{config_.tile_elements.value * 4};
+  EXPECT_EQ(made->nvme, in_host->nvme + gradient * 32);
+  EXPECT_EQ(made->slices, in_host->slices * 2);
+  EXPECT_EQ(made->staging.size, gradient * 3);
+  EXPECT_EQ(made->gradient_relay.total(), gradient * config_.pipeline_depth);
+  EXPECT_EQ(made->summary.nvme_step, gradient * 6 * 32) << "written by a push, read by the update";
+  EXPECT_EQ(made->summary.total(place::host),
+            in_host->summary.total(place::host) - gradient * 32 + gradient * made->staging.count +
+                made->gradient_relay.total() + bytes{16} * in_host->slices);
+  const std::vector<visit> visits{{visit::kind::push, {0}}};
+  EXPECT_EQ(predict(declared_, *where_, *made, config_, visits, {},
+                    [](tile_id) { return false; })[hop::write],
+            gradient * 4);
+  config_.checkpoint_directory = "/anywhere";
+  EXPECT_EQ(drawn(config_)->nvme, made->nvme + in_host->nvme);
+  EXPECT_EQ(drawn(config_)->slices, made->slices + in_host->slices);
+  config_.undo_memory = bytes{1 << 30};
+  EXPECT_EQ(drawn(config_)->undo_room.total(), gradient * 2) << "no update changes a gradient";
+  config_.gradients = place::device;
+  EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument);
+  config_.gradients = place::nvme;
+  config_.several_pushes = true;
+  EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument) << "all of them are summed";
+}
+
 TEST_F(Blueprint, ForcesFractions) {
   config_.placement = forced_placement{.device = 0.25, .host = 0.25};
   EXPECT_EQ(drawn(config_).error().code, errc::invalid_argument);

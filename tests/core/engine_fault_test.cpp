@@ -3,6 +3,7 @@
 #include "engine_fixture.hpp"
 
 #include <stdexcept>
+#include <thread>
 
 namespace ballast {
 namespace {
@@ -66,6 +67,63 @@ TEST_F(Engine, LosesNoFailedReadOrUploadOfWeightsOnNvme) {
   }
 }
 
+TEST_F(Engine, LosesNoFailedDownloadOrWriteOfGradientsOnNvme) {
+  for (const bool writing : {true, false}) {
+    std::uint64_t failed = 0;
+    for (std::uint64_t n = 1; n <= 40; n += 3) {
+      start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}, .gradients = place::nvme});
+      fakes::late_link& broken =
+          writing ? seen_->disk->fake_write() : seen_->device->fake_download();
+      const std::uint64_t last = broken.counters().transfers + n;
+      broken.fail_in(n);
+      bool heard = false;
+      for (int i = 0; i < 2 && !heard; ++i) {
+        heard = !try_step();
+      }
+      ASSERT_EQ(heard, broken.counters().transfers >= last)
+          << (writing ? "write " : "download ") << n;
+      if (heard) {
+        ++failed;
+        EXPECT_EQ(engine_->fetch(names_.body).error().code, errc::io_failure);
+      }
+    }
+    EXPECT_GT(failed, 5u);
+  }
+}
+
+TEST_F(Engine, UpdatesWithNoDamagedGradient) {
+  for (const std::uint32_t cached : {0u, 100u}) {
+    engine_config config{
+        .nvme = {{"/fake"}}, .placement = forced_placement{0, 0}, .gradients = place::nvme};
+    config.host_memory = cached > 0 ? std::optional(64_MiB) : std::nullopt;
+    start(config);
+    EXPECT_EQ(plan_.cached_tiles > 0, cached > 0);
+    ASSERT_TRUE(engine_->begin_pass("train"));
+    auto& write = seen_->disk->fake_write();
+    const auto push_home = [&](layer_id layer, std::uint64_t tiles) {
+      const std::uint64_t wanted = write.counters().transfers + tiles;
+      const status pushed = push(layer, 1.0F);
+      ASSERT_TRUE(pushed) << pushed.error().message;
+      while (write.counters().transfers < wanted) {
+        std::this_thread::yield();
+      }
+      write.wait_until_idle();
+    };
+    push_home(names_.head, 1);
+    push_home(names_.embedding, 0);  // tied: its gradient is summed, in host memory
+    const std::span<std::byte> now = seen_->disk->disk();
+    const std::vector<std::byte> before(now.begin(), now.end());
+    push_home(names_.body, 8);
+    const auto changed = std::ranges::mismatch(now, before).in1;
+    ASSERT_NE(changed, now.end()) << "the gradient is on the disk";
+    *changed ^= std::byte{4};
+    const auto refused = engine_->step({});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, errc::corrupted);
+    EXPECT_EQ(engine_->fetch(names_.body).error().code, errc::corrupted);
+  }
+}
+
 TEST_F(Engine, GivesNoDamagedWeightsToTheCaller) {
   start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}, .weights = place::nvme});
   for (const consumer& each : plan_.consumers) {
@@ -121,16 +179,23 @@ TEST_F(Engine, NoticesAFlippedBitOnDisk) {
 }
 
 TEST_F(Engine, WritesElsewhereWhatAFolderDoesNotTake) {
-  for (const place weights : {place::host, place::nvme}) {
-    start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}, .weights = weights});
+  for (const resting& rest : {state_alone, weights_too, everything}) {
+    const engine_config config{.nvme = {{"/fake"}},
+                               .placement = forced_placement{0, 0},
+                               .weights = rest.weights,
+                               .gradients = rest.gradients};
+    start(config);
     ASSERT_TRUE(plain_step());
     ASSERT_TRUE(plain_step());
     ASSERT_TRUE(plain_step());
     const auto expected = values(names_.matrix);
     const auto expected_momentum = values(names_.weight, state_part::momentum);
     const auto tiles = plan_.tiles[static_cast<std::size_t>(place::nvme)];
-    for (std::uint64_t n = 1; n <= tiles * (weights == place::nvme ? 2 : 1); ++n) {
-      start({.nvme = {{"/fake"}}, .placement = forced_placement{0, 0}, .weights = weights});
+    const std::uint64_t summed = tiles - 8 - 1;  // the embedding is tied
+    const std::uint64_t writes = tiles * (rest.weights == place::nvme ? 2 : 1) +
+                                 (rest.gradients == place::nvme ? tiles - summed : 0);
+    for (std::uint64_t n = 1; n <= writes; ++n) {
+      start(config);
       ASSERT_TRUE(plain_step());
       seen_->disk->others_left = true;
       seen_->disk->give_room({32768});

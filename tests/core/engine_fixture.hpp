@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "plain_backends.hpp"
+#include "tests/core/resting.hpp"
 
 namespace ballast {
 

@@ -9,7 +9,7 @@ struct placement_case {
   const char* name;
   forced_placement fractions;
   std::uint32_t cached_tiles = 0;  ///< that the host's budget leaves room for
-  place weights = place::host;     ///< of tiles on NVMe
+  resting rest = state_alone;
   io_backend io = io_backend::automatic;
 };
 
@@ -22,20 +22,29 @@ const placement_case placements[] = {
     {"mixed", {0.3, 0.4}},
     {"cached", {0, 0}, 3},
     {"all_cached", {0.1, 0}, 1000},
-    {"capacity", {0, 0}, 0, place::nvme},
-    {"capacity_mixed", {0.3, 0.4}, 0, place::nvme},
-    {"capacity_cached", {0, 0}, 3, place::nvme},
-    {"capacity_all_cached", {0.1, 0}, 1000, place::nvme},
-    {"inlined", {0, 0}, 0, place::host, io_backend::inlined},
-    {"inlined_mixed", {0.3, 0.4}, 0, place::host, io_backend::inlined},
-    {"inlined_capacity", {0, 0}, 0, place::nvme, io_backend::inlined}};
+    {"weights", {0, 0}, 0, weights_too},
+    {"weights_mixed", {0.3, 0.4}, 0, weights_too},
+    {"weights_cached", {0, 0}, 3, weights_too},
+    {"weights_all_cached", {0.1, 0}, 1000, weights_too},
+    {"gradients", {0, 0}, 0, gradients_too},
+    {"gradients_cached", {0, 0}, 3, gradients_too},
+    {"capacity", {0, 0}, 0, everything},
+    {"capacity_mixed", {0.3, 0.4}, 0, everything},
+    {"capacity_cached", {0, 0}, 3, everything},
+    {"capacity_all_cached", {0.1, 0}, 1000, everything},
+    {"inlined", {0, 0}, 0, state_alone, io_backend::inlined},
+    {"inlined_mixed", {0.3, 0.4}, 0, state_alone, io_backend::inlined},
+    {"inlined_weights", {0, 0}, 0, weights_too, io_backend::inlined},
+    {"inlined_gradients", {0, 0}, 0, gradients_too, io_backend::inlined},
+    {"inlined_capacity", {0, 0}, 0, everything, io_backend::inlined}};
 
 class EnginePlaced : public Engine, public testing::WithParamInterface<placement_case> {
  protected:
   engine_config placed(engine_config config = {}) {
     config.nvme = {{"/fake"}};
     config.placement = GetParam().fractions;
-    config.weights = GetParam().weights;
+    config.weights = GetParam().rest.weights;
+    config.gradients = config.several_pushes ? place::host : GetParam().rest.gradients;
     config.io = GetParam().io;
     if (config.tile_elements == engine_config{}.tile_elements) {
       config.tile_elements = block_elements;
@@ -46,8 +55,9 @@ class EnginePlaced : public Engine, public testing::WithParamInterface<placement
       tried.reserve(place::host, 64_KiB);
       const auto without = tried.dry_run(config);
       EXPECT_TRUE(without);
-      const bytes tile =
-          bytes{config.weights == place::nvme ? 12u : 8u} * config.tile_elements.value;
+      const std::uint64_t width =
+          8 + (config.weights == place::nvme ? 4 : 0) + (config.gradients == place::nvme ? 4 : 0);
+      const bytes tile = bytes{width} * config.tile_elements.value;
       config.host_memory = without->total(place::host) + tile * GetParam().cached_tiles;
     }
     return config;

@@ -160,6 +160,28 @@ TEST_F(Forecast, CountsDigestsOfWhatRestsOnDiskOnly) {
   EXPECT_NEAR(foreseen().seconds(), compute + 2, close) << "checked and stamped";
 }
 
+/// Eight gradients of a layer's size, the disk idle before; what is still to be written when the last
+/// one has been pushed is waited for.
+TEST_F(Forecast, WritesGradientsBesideComputeAndReadsThemInTheUpdate) {
+  put(0, 0);
+  config_.pipeline_depth = 8;  // the relay holds two layers
+  const forecast in_host = foreseen();
+  config_.gradients = place::nvme;
+  rates_.disk.write = layer_bytes / 0.05;
+  const forecast made = foreseen();
+  const bytes gradients{static_cast<std::uint64_t>(all_elements) * 4};
+  EXPECT_EQ(made.moved[hop::read], in_host.moved[hop::read] + gradients);
+  EXPECT_EQ(made.moved[hop::write], in_host.moved[hop::write] + gradients);
+  EXPECT_EQ(made.moved[hop::read] + made.moved[hop::write], made.places.nvme_step);
+  EXPECT_NEAR(made.seconds(), compute + 0.05, close);
+  EXPECT_NEAR(seconds(made, activity::write), 0.05, close);
+  rates_.disk.write = layer_bytes / 0.5;
+  // The first push comes with the first way back; then a layer's gradient is on its way for longer
+  // than a layer is computed for.
+  EXPECT_NEAR(foreseen().seconds(), 8 * forward + backward + 8 * 0.5, close);
+  EXPECT_EQ(foreseen().binds, resource::disk);
+}
+
 TEST_F(Forecast, MovesNothingThatIsCached) {
   put(0, 0);
   rates_.disk.both = 8 * all_elements * 2 / 3.2;

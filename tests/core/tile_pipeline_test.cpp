@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "plain_backends.hpp"
+#include "tests/core/resting.hpp"
 
 namespace ballast {
 namespace {
@@ -18,8 +19,7 @@ using namespace literals;
 
 constexpr std::uint32_t tiles = 128;
 
-/// With the weights on NVMe, and in host memory.
-class TilePipeline : public testing::TestWithParam<place> {
+class TilePipeline : public testing::TestWithParam<resting> {
  protected:
   TilePipeline() {
     declared_.add_parameter(declared_.add_layer("layer"), "p", {tiles * block_elements.value},
@@ -27,7 +27,8 @@ class TilePipeline : public testing::TestWithParam<place> {
     config_.nvme = {{"/fake"}};
     config_.placement = forced_placement{0, 0};
     config_.tile_elements = block_elements;
-    config_.weights = GetParam();
+    config_.weights = GetParam().weights;
+    config_.gradients = GetParam().gradients;
     where_ = *layout::make(declared_, block_elements, {0}, 1);
     const auto least = draw(declared_, *where_, config_, {});
     config_.host_memory = least->summary.total(place::host) + least->staging.size * (tiles / 2);
@@ -72,12 +73,12 @@ TEST_P(TilePipeline, TakesEveryTileOnceWhenWorkersAreFasterThanTheStart) {
     std::atomic<std::uint32_t> taken = 0;
     std::atomic<std::uint32_t> wrong = 0;
     const auto outcome = pipeline_->run(
-        order_,
-        run == 0 ? tile_pipeline::movement::write_only : tile_pipeline::movement::read_and_write,
+        order_, run == 0 ? tile_pipeline::movement::write_only : tile_pipeline::movement::update,
         [&](tile_id which, const carried& memory) -> status {
           ++taken;
           wrong += count(which, memory.state, run) ? 0 : 1;
           wrong += count(which, memory.weights, run) ? 0 : 1;
+          wrong += memory.gradient.size() == block_elements.value * sizeof(float) ? 0 : 1;
           return {};
         },
         tile_pipeline::after::keep_last);
@@ -135,8 +136,9 @@ TEST(TilePipelineWorkers, ShareTheSlicesOfATileWhereCarriersAreFew) {
   EXPECT_GT(most, 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Weights, TilePipeline, testing::Values(place::host, place::nvme),
-                         [](const auto& of) { return std::string(to_string(of.param)); });
+INSTANTIATE_TEST_SUITE_P(OnNvme, TilePipeline,
+                         testing::Values(state_alone, weights_too, everything),
+                         [](const auto& of) { return of.param.name(); });
 
 }  // namespace
 }  // namespace ballast

@@ -16,9 +16,9 @@ namespace ballast::faults {
 /// When tiles are updated: in step(), or two of them during backward, which two steps undo.
 enum class moment : std::uint8_t { step, early };
 
-/// A fault class on a model whose second layer is encoded so, and whose weights rest there; its tiles
-/// move on carriers, or workers bring them.
-using each_fault_case = std::tuple<fault_class, encoding, moment, place, io_backend>;
+/// A fault class on a model whose second layer is encoded so, and of which so much rests on NVMe; its
+/// tiles move on carriers, or workers bring them.
+using each_fault_case = std::tuple<fault_class, encoding, moment, resting, io_backend>;
 
 class each_fault : public tiny_rig, public ::testing::WithParamInterface<each_fault_case> {
  protected:
@@ -30,7 +30,10 @@ class each_fault : public tiny_rig, public ::testing::WithParamInterface<each_fa
   const fault_class& of() const { return std::get<0>(GetParam()); }
   encoding second() const { return std::get<1>(GetParam()); }
   bool early() const { return std::get<2>(GetParam()) == moment::early; }
-  place weights() const { return std::get<3>(GetParam()); }
+  /// Which tiles begin early, and are read again after a roll-back, is a matter of time where their
+  /// gradient is written first: so is the number of requests.
+  bool timed() const { return early() && rest().gradients == place::nvme; }
+  const resting& rest() const { return std::get<3>(GetParam()); }
   bool inlined() const { return std::get<4>(GetParam()) == io_backend::inlined; }
 
   void SetUp() override {
@@ -54,12 +57,15 @@ class each_fault : public tiny_rig, public ::testing::WithParamInterface<each_fa
       // What lies behind a tile is not looked at, nor what an update wrote that was undone; and two of
       // five tiles are so short that their weights end before a torn write does.
       // Workers move each array by itself: some are shorter than what is torn.
-      const int most = cases * (inlined() ? 2 : weights() == place::nvme ? 4 : early() ? 6 : 8);
+      const int most = cases * (inlined()                       ? 2
+                                : rest().weights == place::nvme ? 4
+                                : early()                       ? 6
+                                                                : 8);
       EXPECT_GT(outcomes["corrupted"] * 10, most) << "damage was not done or not found";
     }
     std::string said = of().name + (early() ? ", early" : "") + (inlined() ? ", by workers" : "") +
-                       (weights() == place::nvme ? ", weights too: " : ": ") +
-                       std::to_string(cases) + " cases of " + std::to_string(requests);
+                       ", on NVMe " + rest().name() + ": " + std::to_string(cases) + " cases of " +
+                       std::to_string(requests);
     for (const auto& [what, count] : outcomes) {
       if (count > 0) said += ", " + std::to_string(count) + " " + what;
     }
@@ -69,8 +75,10 @@ class each_fault : public tiny_rig, public ::testing::WithParamInterface<each_fa
 
   /// In the first step the order is not known yet; all others begin two tiles early.
   void expect_same_as_waiting() {
-    EXPECT_EQ(calm_.outcome.early_tiles, 19u * undo_tiles);
-    EXPECT_EQ(calm_.outcome.rolled_back, 2u);
+    if (!timed()) {
+      EXPECT_EQ(calm_.outcome.early_tiles, 19u * undo_tiles);
+      EXPECT_EQ(calm_.outcome.rolled_back, 2u);
+    }
     fault_script script;
     const auto waited = one_run("calm, waiting", script, false, 0);
     EXPECT_EQ(waited.early_tiles, 0u);
@@ -85,7 +93,7 @@ class each_fault : public tiny_rig, public ::testing::WithParamInterface<each_fa
   tiny_outcome one_run(const std::string& name, fault_script& script, bool hangs = false,
                        std::uint32_t undo = undo_tiles) {
     auto with = prepare(second(), script);
-    with.weights = weights();
+    with.rest = rest();
     with.io = std::get<4>(GetParam());
     if (early()) {
       with.clipped = clipping::seldom;
@@ -99,6 +107,10 @@ class each_fault : public tiny_rig, public ::testing::WithParamInterface<each_fa
     script.plan(of().of, n, of().make(n));
     const bool hangs = of().make(n).what == fault_kind::hang;
     const auto outcome = one_run(of().name + " " + std::to_string(n), script, hangs);
+    if (timed() && n >= script.seen(of().of)) {
+      EXPECT_TRUE(!outcome.problem && outcome.state == calm_.outcome.state);
+      return "never asked";
+    }
     if (hangs) expect_one_report(script, n);
     // Where workers move each array by itself, some are shorter than what would be left of them.
     const bool may_spare = inlined() && of().make(n).what == fault_kind::shortened;
@@ -149,8 +161,8 @@ class each_fault : public tiny_rig, public ::testing::WithParamInterface<each_fa
 
 inline std::string name_of(const ::testing::TestParamInfo<each_fault_case>& tested) {
   return std::get<0>(tested.param).name + "_" + std::string(to_string(std::get<1>(tested.param))) +
-         (std::get<2>(tested.param) == moment::early ? "_early" : "") +
-         (std::get<3>(tested.param) == place::nvme ? "_capacity" : "") +
+         (std::get<2>(tested.param) == moment::early ? "_early" : "") + "_" +
+         std::get<3>(tested.param).name() +
          (std::get<4>(tested.param) == io_backend::inlined ? "_inline" : "");
 }
 

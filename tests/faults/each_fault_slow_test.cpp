@@ -1,4 +1,4 @@
-// All cases of each_fault.hpp, with each encoding by value, with early updates and weights on NVMe.
+// All cases of each_fault.hpp, with each encoding by value, with early updates and more on NVMe.
 #include "tests/faults/each_fault.hpp"
 
 namespace ballast::faults {
@@ -8,7 +8,7 @@ INSTANTIATE_TEST_SUITE_P(tiny_run, each_fault,
                          ::testing::Combine(::testing::ValuesIn(fault_classes()),
                                             ::testing::Values(encoding::int8, encoding::bf16),
                                             ::testing::Values(moment::step, moment::early),
-                                            ::testing::Values(place::host, place::nvme),
+                                            ::testing::Values(state_alone, weights_too, everything),
                                             ::testing::Values(io_backend::automatic,
                                                               io_backend::inlined)),
                          name_of);

@@ -1,4 +1,4 @@
-// Every other case of each_fault.hpp, and of those with early updates or weights on NVMe every ninth.
+// Every other case of each_fault.hpp, and of those with early updates or more on NVMe every ninth.
 #include "tests/faults/each_fault.hpp"
 
 namespace ballast::faults {
@@ -8,7 +8,7 @@ INSTANTIATE_TEST_SUITE_P(
     tiny_run, each_fault,
     ::testing::Combine(::testing::ValuesIn(fault_classes()), ::testing::Values(encoding::int8),
                        ::testing::Values(moment::step, moment::early),
-                       ::testing::Values(place::host, place::nvme),
+                       ::testing::Values(state_alone, weights_too, everything),
                        ::testing::Values(io_backend::automatic, io_backend::inlined)),
     name_of);
 
@@ -18,7 +18,7 @@ TEST_P(each_fault, ends_identical_or_in_a_typed_error) {
     if (of().make(0).what != fault_kind::hang) run_cases(19);
     return;
   }
-  run_cases(early() || weights() == place::nvme ? 9 : 2);
+  run_cases(early() || rest() != state_alone ? 9 : 2);
 }
 
 }  // namespace

@@ -19,14 +19,14 @@ class loaded_again : public tiny_rig {
   }
 
   tiny_outcome run_once(const std::string& name, fault_script& script, std::uint32_t undo_tiles,
-                        place weights, io_backend io) {
+                        const resting& rest, io_backend io) {
     clear();
     auto with = prepare(encoding::exact, script);  // all extents alike: all may begin early
     with.late = true;
     with.steps = 12;
     with.clipped = clipping::seldom;
     with.undo_tiles = undo_tiles;
-    with.weights = weights;
+    with.rest = rest;
     with.io = io;
     with.checkpoints = folder_.path() + "/checkpoints";
     with.save_every = 3;
@@ -38,26 +38,29 @@ class loaded_again : public tiny_rig {
 TEST_F(loaded_again, goes_on_identical_after_any_failed_request) {
   int again = 0;
   using enum io_backend;
-  for (const auto& [undo_tiles, weights, io] : {std::tuple{0U, place::host, automatic},
-                                                {2U, place::host, automatic},
-                                                {5U, place::host, automatic},
-                                                {0U, place::nvme, automatic},
-                                                {5U, place::nvme, automatic},
-                                                {0U, place::host, inlined},
-                                                {5U, place::nvme, inlined}}) {
+  for (const auto& [undo_tiles, rest, io] : {std::tuple{0U, state_alone, automatic},
+                                             {2U, state_alone, automatic},
+                                             {5U, state_alone, automatic},
+                                             {0U, weights_too, automatic},
+                                             {5U, weights_too, automatic},
+                                             {0U, everything, automatic},
+                                             {5U, everything, automatic},
+                                             {0U, state_alone, inlined},
+                                             {5U, weights_too, inlined},
+                                             {5U, everything, inlined}}) {
     fault_script nothing_planned;
-    const auto calm = run_once("calm", nothing_planned, undo_tiles, weights, io);
+    const auto calm = run_once("calm", nothing_planned, undo_tiles, rest, io);
     ASSERT_FALSE(calm.problem) << calm.problem->message;
     EXPECT_EQ(calm.early_tiles > 0, undo_tiles > 0);
     for (const nvme::io_op op : {nvme::io_op::read, nvme::io_op::write}) {
       const std::size_t requests = nothing_planned.seen(op);
       for (std::size_t n = 0; n < requests; n += io == inlined ? 13 : 5) {
-        SCOPED_TRACE(std::to_string(undo_tiles) + " undo tiles, weights in " +
-                     std::string(to_string(weights)) + (io == inlined ? ", by workers, " : ", ") +
+        SCOPED_TRACE(std::to_string(undo_tiles) + " undo tiles, on NVMe " + rest.name() +
+                     (io == inlined ? ", by workers, " : ", ") +
                      (op == nvme::io_op::read ? "read " : "write ") + std::to_string(n));
         fault_script script;
         script.plan(op, n, error(EIO));
-        const auto outcome = run_once("one error", script, undo_tiles, weights, io);
+        const auto outcome = run_once("one error", script, undo_tiles, rest, io);
         if (outcome.problem) {  // before the first save
           EXPECT_TRUE(outcome.saves.empty());
           continue;

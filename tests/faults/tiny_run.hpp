@@ -9,6 +9,8 @@
 #include <nvme/nvme_store.hpp>
 #include <optional>
 
+#include "tests/core/resting.hpp"
+
 namespace ballast::faults {
 
 /// Of the gradients: clipped in every step, or in two of twenty, far enough from each other for
@@ -24,7 +26,7 @@ struct tiny_options {
   std::uint64_t steps = 20;
   clipping clipped = clipping::always;
   std::uint32_t undo_tiles = 0;                 ///< whose updates may begin during backward
-  place weights = place::host;                  ///< of all tiles
+  resting rest = state_alone;                   ///< of all tiles
   io_backend io = io_backend::automatic;        ///< or inlined: workers bring the tiles
   std::optional<std::string> checkpoints = {};  ///< folder for them
   std::uint64_t save_every = 0;                 ///< steps; 0: never

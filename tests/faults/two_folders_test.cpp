@@ -28,7 +28,7 @@ struct two_folders : tiny_rig {
 
   tiny_outcome run_on_both(const std::string& name, fault_script& script) {
     auto with = prepare(encoding::int8, script);
-    with.weights = weights_;
+    with.rest = rest_;
     with.folders = folders;
     return watched(name, script, false, [&] { return run_tiny(with); });
   }
@@ -37,7 +37,7 @@ struct two_folders : tiny_rig {
   tiny_options saving(fault_script& script) {
     clear();
     auto with = prepare(encoding::int8, script);
-    with.weights = weights_;
+    with.rest = rest_;
     with.folders = folders;
     with.checkpoints = checkpoints;
     with.save_every = save_every;
@@ -71,20 +71,20 @@ struct two_folders : tiny_rig {
 
   static constexpr std::uint64_t save_every = 5;
   static constexpr std::size_t never = ~std::size_t{0};
-  place weights_ = place::host;
+  resting rest_ = state_alone;
   const std::vector<std::string> folders{folder_.path() + "/one", folder_.path() + "/two"};
   const std::string checkpoints = folder_.path() + "/checkpoints";
 };
 
 TEST_F(two_folders, one_write_refused_is_written_to_the_other) {
   int cases = 0;
-  for (const place weights : {place::host, place::nvme}) {
-    weights_ = weights;
+  for (const resting& rest : {state_alone, weights_too, everything}) {
+    rest_ = rest;
     fault_script nothing_planned;
     const auto calm = run_on_both("calm", nothing_planned);
     ASSERT_FALSE(calm.problem) << calm.problem->message;
     const std::size_t writes = nothing_planned.seen(nvme::io_op::write);
-    for (std::size_t n = 0; n < writes; n += weights == place::host ? 1 : 3, ++cases) {
+    for (std::size_t n = 0; n < writes; n += rest == state_alone ? 1 : 3, ++cases) {
       SCOPED_TRACE("write " + std::to_string(n));
       fault_script script;
       script.plan(nvme::io_op::write, n, error(n % 2 == 0 ? EIO : ENOSPC));
@@ -121,8 +121,8 @@ TEST_F(two_folders, one_that_takes_no_write_any_more_ends_identical_or_in_a_type
 TEST_F(two_folders, one_that_stops_for_good_ends_identical_or_in_a_typed_error) {
   int identical = 0;
   int failed = 0;
-  for (const place weights : {place::host, place::nvme}) {
-    weights_ = weights;
+  for (const resting& rest : {state_alone, weights_too, everything}) {
+    rest_ = rest;
     fault_script counted;
     counted.from(folders[1], nvme::io_op::write, never, error(EIO));
     const auto calm = run_on_both("calm", counted);
@@ -145,14 +145,14 @@ TEST_F(two_folders, one_that_stops_for_good_ends_identical_or_in_a_typed_error) 
 TEST_F(two_folders, one_that_stops_for_good_costs_nothing_that_was_saved) {
   int identical = 0;
   int failed = 0;
-  for (const place weights : {place::host, place::nvme}) {
-    weights_ = weights;
+  for (const resting& rest : {state_alone, weights_too, everything}) {
+    rest_ = rest;
     fault_script counted;
     counted.from(folders[1], nvme::io_op::write, never, error(EIO));
     const auto plain = saving(counted);
     const auto calm = watched("calm", counted, false, [&] { return run_tiny(plain); });
     ASSERT_FALSE(calm.problem) << calm.problem->message;
-    const std::size_t step = weights == place::host ? 2 : 5;
+    const std::size_t step = rest == state_alone ? 2 : 5;
     for (std::size_t n = 0; n < counted.seen_in_folder(); n += step) {
       SCOPED_TRACE("from write " + std::to_string(n));
       fault_script script;
@@ -171,8 +171,8 @@ TEST_F(two_folders, one_that_stops_for_good_costs_nothing_that_was_saved) {
 
 TEST_F(two_folders, a_load_writes_to_the_other_what_one_refuses) {
   int cases = 0;
-  for (const place weights : {place::host, place::nvme}) {
-    weights_ = weights;
+  for (const resting& rest : {state_alone, weights_too, everything}) {
+    rest_ = rest;
     fault_script nothing_planned;
     auto with = saving(nothing_planned);
     with.steps = save_every;

@@ -175,6 +175,11 @@ class BadInput(InFolder):
         self.refuse(2, "nvm.*did you mean 'nvme'", "train", *SMALL, "--weights", "nvm")
         self.refuse(2, "--weights", "train", *SMALL, "--weights", "device")
 
+    def test_gradients_that_rest_nowhere(self):
+        self.refuse(2, "--gradients", "train", *SMALL, "--gradients", "device")
+        self.refuse(2, "--gradients nvme and --several-pushes", "train", *SMALL, "--gradients", "nvme",
+                    "--several-pushes")
+
     def test_model_that_is_none(self):
         self.refuse(2, "heads", "train", "--heads", "3", "--width", "128")
 

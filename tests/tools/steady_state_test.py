@@ -2,7 +2,7 @@
 """A run's memory, mappings and descriptors after its third step are those of its last one.
 
 usage: steady_state_test.py BALLAST FOLDER STEPS
-Trains with all state on NVMe, weights in host memory and on NVMe, updates early and not.
+Trains with all state on NVMe, weights and gradients in host memory and on NVMe, updates early and not.
 """
 import json
 import os
@@ -43,7 +43,8 @@ def main():
     ballast, folder, steps = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3])
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for extra in ([], ["--weights", "nvme"], ["--undo-memory", "1MiB"]):
+    weights = ["--weights", "nvme"]
+    for extra in ([], weights, [*weights, "--gradients", "nvme"], ["--undo-memory", "1MiB"]):
         seen = train(ballast, folder, steps, extra)
         memory, mappings, descriptors = zip(*seen)
         print(f"{' '.join(extra) or 'weights in host memory'}: {len(seen)} steps, {min(memory) >> 10} to "

@@ -65,7 +65,7 @@ status configure(const prove_settings& settings, arm& of) {
     config.undo_memory = bytes{1u << 30};
   } else if (of.placement == "capacity") {
     config.placement = forced_placement{0, 0};
-    config.weights = place::nvme;
+    config.weights = config.gradients = place::nvme;
   } else if (of.placement == "mixed") {
     config.placement = forced_placement{0.3, 0.3};
   } else {
