@@ -48,30 +48,82 @@ struct fp32_master {
   real sum = real(0.0f);
 };
 
-/// `exact` and `bf16`: the halves of an fp32 master.
+/// The lower half of a master, whole: `exact` and `bf16`.
 template <class Lanes>
+struct low_half {
+  using real = typename Lanes::real;
+  using words = typename Lanes::words;
+  using halves = typename Lanes::halves;
+  static constexpr std::size_t width = 2;
+  static constexpr bool takes_noise = false;
+
+  [[gnu::always_inline]] static halves load(const std::byte* from) {
+    return Lanes::load_halves(from);
+  }
+  [[gnu::always_inline]] static void store(std::byte* to, halves low) {
+    Lanes::store_halves(to, low);
+  }
+  [[gnu::always_inline]] static real rounded(real master, words) { return master; }
+  [[gnu::always_inline]] static void note_overflow(typename Lanes::flags& seen, halves weight,
+                                                   halves low) {
+    Lanes::note_weight_overflow(seen, weight, low);
+  }
+};
+
+/// Its higher 8 bits, rounded up or down by the lowest 8 bits of noise: `int8`. From those infinite
+/// weights cannot be told from what noise has lifted.
+template <class Lanes>
+struct high_byte {
+  using real = typename Lanes::real;
+  using words = typename Lanes::words;
+  using halves = typename Lanes::halves;
+  static constexpr std::size_t width = 1;
+  static constexpr bool takes_noise = true;
+
+  [[gnu::always_inline]] static halves load(const std::byte* from) {
+    return Lanes::load_high_bytes(from);
+  }
+  [[gnu::always_inline]] static void store(std::byte* to, halves low) {
+    Lanes::store_high_bytes(to, low);
+  }
+  /// The noise may stay in the lowest 8 bits: what is stored is above them. A NaN stays one: noise
+  /// does not reach what is set of it.
+  [[gnu::always_inline]] static real rounded(real master, words noise) {
+    return Lanes::real_of(Lanes::bits(master) + (noise & 0xFFu));
+  }
+  [[gnu::always_inline]] static void note_overflow(typename Lanes::flags& seen, halves weight,
+                                                   halves) {
+    Lanes::note_infinite(seen, weight);
+  }
+};
+
+/// An fp32 master as a bf16 weight and what its rounding took.
+template <class Lanes, template <class> class Residual>
 struct split_masters {
   using real = typename Lanes::real;
   using words = typename Lanes::words;
   using halves = typename Lanes::halves;
-  static constexpr master_bytes widths = {2, 2};
-  static constexpr bool takes_noise = false;
+  using lower = Residual<Lanes>;
+  static constexpr master_bytes widths = {2, lower::width};
+  static constexpr bool takes_noise = lower::takes_noise;
 
   explicit split_masters(const state_arrays& state)
       : weights(state.weights), residual(state.residual) {}
 
   [[gnu::always_inline]] void load(std::size_t i, real (&p)[2]) const {
-    Lanes::join(Lanes::load_halves(weights + 2 * i), Lanes::load_halves(residual + 2 * i), p);
+    Lanes::join(Lanes::load_halves(weights + 2 * i), lower::load(residual + lower::width * i), p);
   }
-  [[gnu::always_inline]] void store(std::size_t i, real first, real second, const words (&)[2]) {
-    const halves low = Lanes::low_halves(first, second);
-    const halves high = Lanes::high_halves(Lanes::bits(first), Lanes::bits(second));
-    Lanes::store_halves(weights + 2 * i, Lanes::plus_borrow(high, low));
-    Lanes::store_halves(residual + 2 * i, low);
+  [[gnu::always_inline]] void store(std::size_t i, real first, real second,
+                                    const words (&noise)[2]) {
+    const real a = lower::rounded(first, noise[0]);
+    const real b = lower::rounded(second, noise[1]);
+    const halves low = Lanes::low_halves(a, b);
+    const halves high = Lanes::high_halves(Lanes::bits(a), Lanes::bits(b));
+    put(i, Lanes::plus_borrow(high, low), low);
     largest = Lanes::larger_magnitude(largest, high);
   }
   [[gnu::always_inline]] bool odd() const { return Lanes::any_from(largest, largest_half); }
-  /// The halves of a NaN join to the same one.
+  /// The halves of a NaN join to one.
   [[gnu::always_inline]] void look_closer(std::size_t group) {
     typename Lanes::flags seen{};
     for (std::size_t i = group; i < group + arithmetic::group_elements; i += 2 * Lanes::width) {
@@ -81,12 +133,15 @@ struct split_masters {
       const real second = Lanes::canonical(p[1]);
       const halves low = Lanes::low_halves(first, second);
       const halves high = Lanes::round_halves(first, second, low);
-      Lanes::note_weight_overflow(seen, high, low);
-      Lanes::store_halves(weights + 2 * i, high);
-      Lanes::store_halves(residual + 2 * i, low);
+      lower::note_overflow(seen, high, low);
+      put(i, high, low);
     }
     overflow |= Lanes::any(seen);
     largest = halves{};
+  }
+  [[gnu::always_inline]] void put(std::size_t i, halves high, halves low) const {
+    Lanes::store_halves(weights + 2 * i, high);
+    lower::store(residual + lower::width * i, low);
   }
   [[gnu::always_inline]] bool overflowed() const { return overflow; }
 
@@ -155,58 +210,6 @@ struct fp16_master {
   float* master;
   bool stream;
   words largest{};
-  bool overflow = false;
-};
-
-/// `int8`: a bf16 weight and the next 8 bits, rounded up or down by the lowest 8 bits of noise.
-template <class Lanes>
-struct short_split_masters {
-  using real = typename Lanes::real;
-  using words = typename Lanes::words;
-  using halves = typename Lanes::halves;
-  static constexpr master_bytes widths = {2, 1};
-  static constexpr bool takes_noise = true;
-
-  explicit short_split_masters(const state_arrays& state)
-      : weights(state.weights), residual(state.residual) {}
-
-  [[gnu::always_inline]] void load(std::size_t i, real (&p)[2]) const {
-    Lanes::join(Lanes::load_halves(weights + 2 * i), Lanes::load_high_bytes(residual + i), p);
-  }
-  /// The noise may stay in the lowest 8 bits: what is stored is above them. A NaN stays one: noise
-  /// does not reach what is set of it.
-  [[gnu::always_inline]] void store(std::size_t i, real first, real second,
-                                    const words (&noise)[2]) {
-    const real a = Lanes::real_of(Lanes::bits(first) + (noise[0] & 0xFFu));
-    const real b = Lanes::real_of(Lanes::bits(second) + (noise[1] & 0xFFu));
-    const halves low = Lanes::low_halves(a, b);
-    const halves high = Lanes::high_halves(Lanes::bits(a), Lanes::bits(b));
-    Lanes::store_halves(weights + 2 * i, Lanes::plus_borrow(high, low));
-    Lanes::store_high_bytes(residual + i, low);
-    largest = Lanes::larger_magnitude(largest, high);
-  }
-  [[gnu::always_inline]] bool odd() const { return Lanes::any_from(largest, largest_half); }
-  [[gnu::always_inline]] void look_closer(std::size_t group) {
-    typename Lanes::flags seen{};
-    for (std::size_t i = group; i < group + arithmetic::group_elements; i += 2 * Lanes::width) {
-      real p[2];
-      load(i, p);
-      const real first = Lanes::canonical(p[0]);
-      const real second = Lanes::canonical(p[1]);
-      const halves low = Lanes::low_halves(first, second);
-      const halves high = Lanes::round_halves(first, second, low);
-      Lanes::note_infinite(seen, high);
-      Lanes::store_halves(weights + 2 * i, high);
-      Lanes::store_high_bytes(residual + i, low);
-    }
-    overflow |= Lanes::any(seen);
-    largest = halves{};
-  }
-  [[gnu::always_inline]] bool overflowed() const { return overflow; }
-
-  std::byte* weights;
-  std::byte* residual;
-  halves largest{};
   bool overflow = false;
 };
 

@@ -212,8 +212,8 @@ bool update_fp32(const Scalars& scalars, const state_arrays& state) {
 template <class Lanes, template <class, template <class> class> class Rule, class Scalars>
 bool update_exact(const Scalars& scalars, const state_arrays& state) {
   using rule = Rule<Lanes, in_double>;
-  return update_run<Lanes, rule, split_masters<Lanes>, f32_moments<Lanes, rule>>(rule(scalars),
-                                                                                 state);
+  return update_run<Lanes, rule, split_masters<Lanes, low_half>, f32_moments<Lanes, rule>>(
+      rule(scalars), state);
 }
 template <class Lanes, template <class, template <class> class> class Rule, class Scalars>
 bool update_fp16(const Scalars& scalars, const state_arrays& state) {
@@ -224,13 +224,13 @@ bool update_fp16(const Scalars& scalars, const state_arrays& state) {
 template <class Lanes, template <class, template <class> class> class Rule, class Scalars>
 bool update_bf16(const Scalars& scalars, const state_arrays& state) {
   using rule = Rule<Lanes, in_float>;
-  return update_run<Lanes, rule, split_masters<Lanes>, bf16_moments<Lanes, rule>>(rule(scalars),
-                                                                                  state);
+  return update_run<Lanes, rule, split_masters<Lanes, low_half>, bf16_moments<Lanes, rule>>(
+      rule(scalars), state);
 }
 template <class Lanes, template <class, template <class> class> class Rule, class Scalars>
 bool update_int8(const Scalars& scalars, const state_arrays& state) {
   using rule = Rule<Lanes, in_float>;
-  return update_run<Lanes, rule, short_split_masters<Lanes>, int8_moments<Lanes, rule>>(
+  return update_run<Lanes, rule, split_masters<Lanes, high_byte>, int8_moments<Lanes, rule>>(
       rule(scalars), state);
 }
 

@@ -102,6 +102,23 @@ TEST_P(torch_optimizers, stay_within_a_hundredth_of_the_learning_rate) {
 INSTANTIATE_TEST_SUITE_P(each, torch_optimizers, ::testing::ValuesIn(cases),
                          [](const auto& param_info) { return std::string(param_info.param.name); });
 
+// Only then one rounding (fma) and two give the same bits.
+TEST(optimizers, have_exact_products_with_floats) {
+  std::uint32_t draw = 1;
+  for (const double beta2 : {0.999, 0.95, 0.9999, 0.5, 0.3}) {
+    for (const double scale : {1.0, 1.0 / 3, 0.7e-12}) {
+      const auto of = make_scalars(adamw_options{.beta2 = beta2}, learning_rate, 7, scale);
+      for (int i = 0; i < 1000; ++i) {
+        draw = mix(draw + 1);
+        const double value = std::bit_cast<float>(0x3F800000u | (draw >> 9));
+        EXPECT_EQ(std::fma(of.beta2, value, -(of.beta2 * value)), 0) << beta2;
+        EXPECT_EQ(std::fma(of.root_gain, value, -(of.root_gain * value)), 0) << beta2;
+      }
+      EXPECT_NEAR(of.beta2 / beta2, 1, 0x1p-29);
+    }
+  }
+}
+
 // A scale of the gradient (clipping, a loss scale) gives what scaled gradients give.
 TEST(optimizers, see_the_gradient_through_its_scale) {
   for (const torch_case& of : cases) {
