@@ -18,10 +18,12 @@ carried carried_in(std::span<std::byte> buffer, const layout& where, tile_homes&
                    tile_id which) {
   const tile& of = where.at(which);
   const state_layout arrays = where.at(of.layer).arrays();
-  const auto memory = [&](tile_array each) {
-    return homes.at(which).on_nvme(each) ? extent_in(buffer, homes, which, each)
-                                               .first(size_of(each, arrays, of.range.count).value)
-                                         : homes.at(which).memory(each);
+  const auto memory = [&](tile_array each) -> std::span<std::byte> {
+    const tile_home& home = homes.at(which);
+    if (!home.on_nvme(each) || buffer.empty()) {
+      return home.memory(each);
+    }
+    return extent_in(buffer, homes, which, each).first(size_of(each, arrays, of.range.count).value);
   };
   return {memory(tile_array::state), memory(tile_array::weights), memory(tile_array::gradient)};
 }

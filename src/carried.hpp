@@ -15,7 +15,8 @@ struct carried {
 std::span<std::byte> extent_in(std::span<std::byte> buffer, tile_homes& homes, tile_id which,
                                tile_array array);
 
-/// What rests on NVMe as it is in the buffer, all the rest at home.
+/// What rests on NVMe as it is in the buffer, all the rest at home. Without a buffer only that: nothing
+/// of what rests on NVMe is at hand.
 carried carried_in(std::span<std::byte> buffer, const layout& where, tile_homes& homes,
                    tile_id which);
 

@@ -109,11 +109,6 @@ void gradient_relay::written(buffer& with, const status& outcome) {
 
 /// A write has failed: the gradient goes elsewhere, where there is room.
 void gradient_relay::change_folder(buffer& with, const failure& why) {
-  const bool folders = why.code == errc::io_failure || why.code == errc::no_space;
-  if (!folders) {
-    finish(with, why);
-    return;
-  }
   if (auto moved = homes_.stored(tile_array::gradient).move_away(with.serves.which, why); !moved) {
     finish(with, moved);
     return;

@@ -37,8 +37,9 @@ class stored_tiles {
   void written(tile_id which);
   /// The write of `latest` failed for `why`: its bytes are to go to another folder.
   ///
-  /// Errors: `why`, where there is none; `why` and the room that is missing, where none has enough:
-  ///         then the next renew() looks for some
+  /// Errors: `why`, where there is none, or where it was no folder's refusal (io_failure, no_space);
+  ///         `why` and the room that is missing, where none has enough: then the next renew() looks
+  ///         for some
   status move_away(tile_id which, const failure& why);
 
   /// Errors: no_space, and nothing has changed

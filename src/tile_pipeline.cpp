@@ -1,4 +1,3 @@
-// Length: one hand-over under one lock; its parts would share all of its state.
 #include "tile_pipeline.hpp"
 
 #include <fmt/format.h>
@@ -117,7 +116,7 @@ status tile_pipeline::finish(std::span<const tile_id> rest) {
     const std::lock_guard hold(gate_);
     under_way_ += in_cache_.size();
     for (carrier* const each : in_cache_) {
-      if (choose_to_read(*each)) {
+      if (each->choose_to_read(movement_, homes_.at(each->holds))) {
         incomplete.push_back(each);
       } else {
         found_.push_back(each);
@@ -143,11 +142,7 @@ status tile_pipeline::drain() {
 
 status tile_pipeline::flush() {
   for (carrier& each : carriers_) {
-    for (leg& part : each.legs) {
-      part.outcome = {};
-      part.going = each.cached && part.changed;
-    }
-    if (std::ranges::any_of(each.legs, &leg::going)) {
+    if (each.choose_to_flush()) {
       {
         const std::lock_guard hold(gate_);
         ++under_way_;
@@ -182,23 +177,12 @@ void tile_pipeline::begin(carrier& with) {
     for (leg& each : with.legs) {
       each.changed = false;
     }
-    if (!choose_to_read(with)) {
+    if (!with.choose_to_read(movement_, homes_.at(with.holds))) {
       hand_to_worker(with);
       return;
     }
   }
   start(with, true);
-}
-
-/// Before the work: what the carrier does not hold already.
-bool tile_pipeline::choose_to_read(carrier& with) const {
-  for (leg& each : with.legs) {
-    const bool wanted = each.array == tile_array::gradient
-                            ? movement_ == movement::update
-                            : movement_ != movement::write_only && !with.cached;
-    each.going = wanted && homes_.at(with.holds).on_nvme(each.array);
-  }
-  return std::ranges::any_of(with.legs, &leg::going);
 }
 
 /// The transfers of the legs that are going; the last one to arrive may hand the carrier on.
@@ -227,18 +211,10 @@ void tile_pipeline::submit(leg& which) {
   link& through = with.reading ? homes_.read() : homes_.write();
   (void)through.submit({.address = homes_.stored(which.array).latest(with.holds).address,
                         .memory = extent_in(with.buffer, homes_, with.holds, which.array),
-                        .urgency = urgency_of(with),
+                        .urgency = with.urgency(),
                         .deadline = {},
                         .done = done,
                         .whose = subject::of(with.holds)});
-}
-
-/// What the disk waits for goes before what a cached tile lacks, and that before what is done.
-priority tile_pipeline::urgency_of(const carrier& with) {
-  if (!with.reading) {
-    return priority::write_back;
-  }
-  return with.cached ? priority::prefetch : priority::demand;
 }
 
 /// A read or a write of one array is over.
@@ -256,18 +232,9 @@ void tile_pipeline::arrived(leg& which, const status& outcome) {
     begin(with);
     return;
   }
-  with.moving = !with.reading && std::ranges::all_of(with.legs, [](const leg& each) {
-    return each.outcome || each.outcome.error().code == errc::io_failure ||
-           each.outcome.error().code == errc::no_space;
-  });
+  with.moving = !with.reading;
   const std::lock_guard hold(gate_);
   hand_to_worker(with);
-}
-
-/// The first failure of its legs.
-status tile_pipeline::carrier::outcome() const {
-  const auto failed = std::ranges::find_if(legs, [](const leg& each) { return !each.outcome; });
-  return failed == legs.end() ? status() : failed->outcome;
 }
 
 /// gate_ is held.
@@ -354,24 +321,13 @@ void tile_pipeline::work_on(carrier& with) {
     outcome = guarded(with.holds, carried_in(with.buffer, where_, homes_, with.holds));
     with.cached = outcome && kept_[with.holds.value] != 0;
     carrier_of_[with.holds.value] = with.cached ? &with : nullptr;
-    if (outcome && choose_to_write(with)) {
+    if (outcome && with.choose_to_write(movement_, homes_.at(with.holds))) {
       start(with, false);
       return;
     }
   }
   failures_.note(outcome);
   begin(with);
-}
-
-/// After the work: what was changed and does not stay behind in the cache.
-bool tile_pipeline::choose_to_write(carrier& with) const {
-  for (leg& each : with.legs) {
-    each.changed = each.array != tile_array::gradient &&
-                   (each.changed || (movement_ != movement::read_only &&
-                                     homes_.at(with.holds).on_nvme(each.array)));
-    each.going = each.changed && !(with.cached && each.array == tile_array::state);
-  }
-  return std::ranges::any_of(with.legs, &leg::going);
 }
 
 /// A write has failed: what was not written goes elsewhere, where there is room.

@@ -40,6 +40,7 @@
 #include <span>
 #include <vector>
 
+#include "carrier.hpp"
 #include "first_failure.hpp"
 #include "tile_homes.hpp"
 #include "tile_work.hpp"
@@ -52,12 +53,7 @@ class tile_pipeline {
   /// What to do with a tile; on any worker, on several tiles at once.
   using work = std::function<status(tile_id which, const carried& memory)>;
 
-  enum class movement : std::uint8_t {
-    update,          ///< with the gradient, which is read only
-    read_and_write,  ///< another change
-    read_only,       ///< a look
-    write_only,      ///< a first fill
-  };
+  using movement = tile_movement;
   /// What becomes of tiles in carriers when the work on them is done.
   enum class after : std::uint8_t {
     as_before,  ///< a tile that was in a carrier stays there
@@ -96,37 +92,14 @@ class tile_pipeline {
   std::uint64_t hits() const { return hits_; }
 
  private:
-  struct carrier;
-  /// One array of the tile in a carrier, on its way.
-  struct leg {
-    carrier* of = nullptr;
-    tile_array array{};
-    bool changed = false;  ///< since it was read or written
-    bool going = false;    ///< has a part in the transfers under way
-    status outcome;        ///< of its transfer
-  };
-  struct carrier {
-    tile_pipeline* owner = nullptr;
-    std::span<std::byte> buffer;
-    tile_id holds;
-    bool cached = false;   ///< `holds` stays in the buffer
-    bool reading = false;  ///< of its transfers: reads
-    bool moving = false;   ///< could not be written where it was to go
-    std::array<leg, tile_array_count> legs;
-    std::atomic<std::uint32_t> under_way = 0;  ///< transfers
-
-    status outcome() const;
-  };
+  using leg = carrier::leg;
 
   void line_up(std::span<const tile_id> tiles, after then);
 
   // On any thread.
   void begin(carrier& with);
-  bool choose_to_read(carrier& with) const;
-  bool choose_to_write(carrier& with) const;
   void start(carrier& with, bool reading);
   void submit(leg& which);
-  static priority urgency_of(const carrier& with);
   void arrived(leg& which, const status& outcome);
   void hand_to_worker(carrier& with);
   void rest(carrier& with);

@@ -37,11 +37,8 @@ class forwarding_store : public store {
   }
   store_record record() override { return behind_->record(); }
 
- protected:
-  store& behind() { return *behind_; }
-
  private:
-  std::unique_ptr<store> behind_;
+  const std::unique_ptr<store> behind_;
 };
 
 }  // namespace ballast
