@@ -59,10 +59,12 @@ void step_rows::add(const entrant& of, const series& limit, const std::string& l
                          {"update_seconds", median(updates_of(of.samples))},
                          {"push_seconds", median(push)},
                          {"zero_seconds", median(zero)},
-                         {"copying_cpu_seconds", of_work(&step_sample::copying)},
-                         {"digests_cpu_seconds", of_work(&step_sample::digests)},
-                         {"arithmetic_cpu_seconds", of_work(&step_sample::arithmetic)},
                          {"beside", nlohmann::ordered_json::object()}}};
+  if (of.samples.front().copying > 0) {  // of workers that move bytes, and are metered
+    row.more["copying_seconds"] = of_work(&step_sample::copying);
+    row.more["digests_seconds"] = of_work(&step_sample::digests);
+    row.more["arithmetic_seconds"] = of_work(&step_sample::arithmetic);
+  }
   std::string beside;
   for (const entrant& other : all) {
     if (&other == &of) {
@@ -96,8 +98,8 @@ void step_rows::say_work(const entrant& of, const series& copied, std::uint32_t 
   const series wall = updates_of(of.samples);
   const double busy = median(ratios(sums(sums(copying, digests), arithmetic), wall)) / threads;
   document_.say(fmt::format(
-      "# {} {}: copying {:.3f}, digests {:.3f}, Adam {:.3f} CPU s: {:.3f} of {} workers' time; "
-      "{:.3f} times as long as only copying",
+      "# {} {}: copying {:.3f}, digests {:.3f}, Adam {:.3f} s, from one call in four: {:.3f} of {} "
+      "workers' time; {:.3f} times as long as only copying",
       of.arm->name(), to_string(training_.stored()), median(copying), median(digests),
       median(arithmetic), busy, threads, median(ratios(wall, copied))));
 }

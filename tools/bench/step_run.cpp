@@ -196,15 +196,20 @@ status step_run::run(std::vector<entrant>& arms, std::span<const work> limits,
   return outcome;
 }
 
+std::vector<std::string> step_run::directories() const {
+  std::vector<std::string> all;
+  for (const nvme_folder& each : settings_.engine.nvme) {
+    all.push_back(each.directory);
+  }
+  return all;
+}
+
 status step_run::race_disk() {
   const std::vector<step_way> ways = ways_on_disk(false);
   if (ways.empty()) {
     return {};
   }
-  std::vector<std::string> folders;
-  for (const nvme_folder& each : settings_.engine.nvme) {
-    folders.push_back(each.directory);
-  }
+  const std::vector<std::string> folders = directories();
   const bytes each = training_.arrays().state(training_.count()) / folders.size();
   auto limit = disk_limit::make(folders, each);
   auto reference = step_reference::make(training_);
@@ -262,10 +267,7 @@ status step_run::race_copying() {
     return {};
   }
   const std::uint32_t threads = plan_threads(settings_.engine.threads, find_numa_nodes()).threads();
-  std::vector<std::string> folders;
-  for (const nvme_folder& each : settings_.engine.nvme) {
-    folders.push_back(each.directory);
-  }
+  const std::vector<std::string> folders = directories();
   const bytes state = training_.arrays().state(training_.count());
   auto limit = copy_limit::make(folders, round_up(state / folders.size(), bytes{4096}), threads);
   auto reference = step_reference::make(training_);

@@ -32,6 +32,7 @@ class step_run {
  private:
   bool moved_by_workers(step_way way) const;
   std::vector<step_way> ways_on_disk(bool by_workers) const;
+  std::vector<std::string> directories() const;
   result<engine_config> config_of(step_way way) const;
   bytes memory_of(step_way way) const;
   status check_folders() const;
