@@ -136,10 +136,14 @@ TEST_F(two_folders, one_that_stops_for_good_ends_identical_or_in_a_typed_error) 
       ++(outcome.problem ? failed : identical);
       EXPECT_TRUE(outcome.repeated);
       if (outcome.problem) expect_says_what_is_missing(*outcome.problem);
+      // Of this model without gradients the other folder's share and spare hold all.
+      EXPECT_TRUE(!outcome.problem || rest == everything);
       EXPECT_TRUE(outcome.problem || outcome.state == calm.state) << "a silent difference";
     }
   }
   std::printf("a folder stops for good: %d identical, %d with a typed error\n", identical, failed);
+  EXPECT_GT(identical, 100);
+  EXPECT_GT(failed, 10);
 }
 
 TEST_F(two_folders, one_that_stops_for_good_costs_nothing_that_was_saved) {
@@ -167,6 +171,8 @@ TEST_F(two_folders, one_that_stops_for_good_costs_nothing_that_was_saved) {
     }
   }
   std::printf("with checkpoints: %d identical, %d with a typed error\n", identical, failed);
+  EXPECT_GT(identical, 5);
+  EXPECT_GT(failed, 10);
 }
 
 TEST_F(two_folders, a_load_writes_to_the_other_what_one_refuses) {
