@@ -34,6 +34,7 @@ class each_fault : public tiny_rig, public ::testing::WithParamInterface<each_fa
   /// gradient is written first: so is the number of requests.
   bool timed() const { return early() && rest().gradients == place::nvme; }
   const resting& rest() const { return std::get<3>(GetParam()); }
+  bool torn() const { return of().make(0).what == fault_kind::torn; }
   bool inlined() const { return std::get<4>(GetParam()) == io_backend::inlined; }
 
   void SetUp() override {
@@ -55,14 +56,11 @@ class each_fault : public tiny_rig, public ::testing::WithParamInterface<each_fa
     }
     EXPECT_LE(outcomes["never asked"] * 5, cases) << "these cases show nothing";
     if (of().then == remedy::found) {
-      // What lies behind a tile is not looked at, nor what an update wrote that was undone; and two of
-      // five tiles are so short that their weights end before a torn write does.
-      // Workers move each array by itself: some are shorter than what is torn.
-      const int most = cases * (inlined()                       ? 2
-                                : rest().weights == place::nvme ? 4
-                                : early()                       ? 6
-                                                                : 8);
-      EXPECT_GT(outcomes["corrupted"] * 10, most) << "damage was not done or not found";
+      // What lies behind a tile is not looked at, nor what an update wrote that was undone. Of torn
+      // writes many do nothing: what is short ends before they tear, and which ones are struck is a
+      // matter of time.
+      EXPECT_GT(outcomes["corrupted"] * 4, torn() ? 0 : cases)
+          << "damage was not done or not found";
     }
     std::string said = of().name + (early() ? ", early" : "") + (inlined() ? ", by workers" : "") +
                        ", on NVMe " + rest().name() + ": " + std::to_string(cases) + " cases of " +

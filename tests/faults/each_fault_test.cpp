@@ -1,4 +1,5 @@
-// Every other case of each_fault.hpp, and of those with early updates or more on NVMe every ninth.
+// Every other case of each_fault.hpp, and of those with early updates or more on NVMe every ninth; where
+// workers move tiles every nineteenth, but more of the torn writes, most of which do nothing there.
 #include "tests/faults/each_fault.hpp"
 
 namespace ballast::faults {
@@ -19,7 +20,7 @@ INSTANTIATE_TEST_SUITE_P(by_workers, each_fault,
                          name_of);
 
 TEST_P(each_fault, ends_identical_or_in_a_typed_error) {
-  run_cases(inlined() ? 19 : early() || rest() != state_alone ? 9 : 2);
+  run_cases(inlined() ? torn() ? 7 : 19 : early() || rest() != state_alone ? 9 : 2);
 }
 
 }  // namespace
