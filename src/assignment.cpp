@@ -136,6 +136,7 @@ void assignment::size_store() {
   for (slot_pool* const each : {&drawn_.relay, &drawn_.gradient_relay}) {
     each->count = each->size.value > 0 ? at_once : 0;
   }
+  size_activations();
   size_spare();
   size_checkpoint_staging();
   size_undo();
@@ -156,13 +157,23 @@ bytes assignment::slice_of(const tile& which) const {
   return round_up(sum, extent_alignment);
 }
 
-/// Where there are several folders: in each of them room for a tile whose write failed in another
-/// one, and for one more because extents are not cut to fit a folder's share.
+/// The caller's reservation on NVMe, in pages.
+void assignment::size_activations() {
+  const bytes reserved = reserved_[static_cast<std::size_t>(place::nvme)];
+  const auto pages = static_cast<std::uint32_t>(reserved / activation_page);
+  drawn_.activation_pages = {pages, activation_page};
+  drawn_.activation_relay = {std::min(pages, activation_buffers), activation_page};
+  drawn_.nvme += drawn_.activation_pages.total();
+  drawn_.slices += pages;
+}
+
+/// Where there are several folders: in each of them room for a tile or page whose write failed in
+/// another one, and for one more because extents are not cut to fit a folder's share.
 void assignment::size_spare() {
   if (config_.nvme.size() < 2 || drawn_.nvme.value == 0) {
     return;
   }
-  drawn_.spare.size = drawn_.staging.size * 2;
+  drawn_.spare.size = std::max(drawn_.staging.size, drawn_.activation_relay.size) * 2;
   drawn_.spare.count = static_cast<std::uint32_t>(std::ranges::count_if(
       config_.nvme, [&](const nvme_folder& each) { return is_usable(each, drawn_.spare.size); }));
 }
@@ -286,6 +297,8 @@ void assignment::list_host() {
        drawn_.relay.total());
   line(place::host, fmt::format("gradient relay, {} tiles", drawn_.gradient_relay.count),
        drawn_.gradient_relay.total());
+  line(place::host, fmt::format("activation relay, {} pages", drawn_.activation_relay.count),
+       drawn_.activation_relay.total());
   line(place::host, "gradient staging", drawn_.chunk_staging.total());
   line(place::host, fmt::format("checkpoint staging, {} buffers", drawn_.checkpoint_staging.count),
        drawn_.checkpoint_staging.total());
@@ -315,6 +328,7 @@ void assignment::list_rest() {
                    drawn_.generations == 2 ? "" : "s"),
        (state + weights) * (drawn_.generations - 1));
   line(place::nvme, "gradients", on_nvme(tile_array::gradient));
+  line(place::nvme, "activations", drawn_.activation_pages.total());
   line(place::nvme, fmt::format("undo, {} tiles once more", drawn_.undo.count), undo);
   line(place::nvme, fmt::format("spare, 2 tiles in each of {} folders", drawn_.spare.count),
        drawn_.spare.total());

@@ -28,6 +28,7 @@ class assignment {
   bytes slice_of(const tile& which) const;
   void size_checkpoint_staging();
   void size_undo();
+  void size_activations();
   void size_spare();
   void line(place of, std::string name, bytes size);
   void list_device();

@@ -184,6 +184,10 @@ result<blueprint> draw(const model& declared, const layout& where, const engine_
                    "--gradients nvme and --several-pushes exclude each other: a gradient that is "
                    "summed rests in host memory"};
   }
+  if (reserved[static_cast<std::size_t>(place::nvme)].value > 0 && config.nvme.empty()) {
+    return failure{errc::invalid_argument,
+                   "activations are to rest on NVMe, but no folder is given; add --nvme DIR"};
+  }
   const std::size_t tiles = where.tiles().size();
   const place last = !config.nvme.empty() ? place::nvme : place::host;
   const auto assign = [&](std::size_t device, std::size_t host) {

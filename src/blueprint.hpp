@@ -25,6 +25,11 @@ inline constexpr bytes extent_alignment{4096};
 /// What a store keeps for memory that cannot be moved directly: one page of 2 MiB a folder.
 inline constexpr bytes bounce_buffer{std::uint64_t{2} << 20};
 
+/// The unit in which activations rest on NVMe, and of their digests: each begins a page of its own.
+inline constexpr bytes activation_page{std::uint64_t{256} << 10};
+/// Pages under way at once between the device and NVMe.
+inline constexpr std::uint32_t activation_buffers = 8;
+
 /// Arrays under way at once while a checkpoint is written or read.
 inline constexpr std::uint32_t checkpoint_buffers = 2;
 
@@ -57,13 +62,15 @@ struct blueprint {
   slot_pool slice_buffers;         ///< host: a slice of a tile, where workers move it themselves
   slot_pool relay;                 ///< host: weights of tiles between NVMe and the device
   slot_pool gradient_relay;        ///< host: gradients of tiles between the device and NVMe
+  slot_pool activation_relay;      ///< host: pages of activations between the device and NVMe
+  slot_pool activation_pages;      ///< nvme: of the caller's activations
   std::uint32_t cached_tiles = 0;  ///< of them
   slot_pool checkpoint_staging;    ///< host: arrays on their way to or from a checkpoint
   bytes checkpoint_reading;        ///< host: the state of a tile, read from a checkpoint
   slot_pool chunk_staging;         ///< host: fp32 gradient chunks on their way to the sums
   slot_pool undo;                  ///< host: weights before an update that may be undone
   std::uint32_t generations = 1;   ///< of lasting extents: 1 live and each kept one
-  bytes nvme;                      ///< of all extents: generations and what may be undone
+  bytes nvme;                      ///< of all extents: generations, what may be undone, activations
   slot_pool spare;                 ///< nvme: in each of several folders, beyond its share
   tile_room undo_room;             ///< nvme: of an update that may be undone; all are alike
   std::uint32_t slices = 0;        ///< digests of the store

@@ -1,6 +1,7 @@
 #include "compute_phase.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "layer_traffic.hpp"
 #include "slot_policy.hpp"
@@ -55,10 +56,11 @@ class rehearsed_pass {
     order_.restart();
     for (std::size_t i = 0; i < visits.size(); ++i) {
       const visit& here = visits[i].what;
-      if (here.what == visit::kind::fetch) {
-        fetch(here.layer);
-      } else {
-        push(here.layer);
+      switch (here.what) {
+        case visit::kind::fetch: fetch(here.layer); break;
+        case visit::kind::push: push(here.layer); break;
+        case visit::kind::store: store(here.size); break;
+        case visit::kind::load: load(here.size); break;
       }
       // A gradient's buffer is asked for before the compute that fills it.
       if (i + 1 < visits.size() && visits[i + 1].what.what == visit::kind::push) {
@@ -102,6 +104,10 @@ class rehearsed_pass {
   }
 
   void fetch(layer_id layer) {
+    // What was stored before the layer before is written over from here on.
+    wait_until(leaving_[0], phase_.write);
+    leaving_ = {leaving_[1], 0};
+    asked_ = {asked_[1], now_};
     order_.observe(layer);
     if (!movable(layer)) {
       return;
@@ -127,11 +133,36 @@ class rehearsed_pass {
     const std::size_t slot = pushes_++ % left_device_.size();
     left_device_[slot] = links_.submit(hop::download, now_, seconds_of(moved, rates_.download));
     if (const bytes stored = write_of(where_, drawn_, config_, layer); stored.value > 0) {
-      disk_free_ = std::max(disk_free_, left_device_[slot]) + seconds_of(stored, rates_.disk.write);
-      written_ = disk_free_;
-      stamping_ += seconds_of(stored, rates_.digest);
-      relay_takes_[slot] = written_ - seconds_of(drawn_.gradient_relay.total(), rates_.disk.write);
+      relay_takes_[slot] = write(stored, left_device_[slot], drawn_.gradient_relay);
     }
+  }
+
+  /// Returns when the relay's buffers hold what is not yet written.
+  double write(bytes stored, double left_device, const slot_pool& relay) {
+    disk_free_ = std::max(disk_free_, left_device) + seconds_of(stored, rates_.disk.write);
+    written_ = disk_free_;
+    stamping_ += seconds_of(stored, rates_.digest);
+    return written_ - seconds_of(relay.total(), rates_.disk.write);
+  }
+
+  void store(bytes size) {
+    double left = links_.submit(hop::download, now_, seconds_of(size, rates_.download));
+    if (const bytes stored = on_nvme_of(drawn_, size); stored.value > 0) {
+      left = std::max(left, write(stored, left, drawn_.activation_relay));
+    }
+    leaving_[1] = std::max(leaving_[1], left);
+  }
+
+  /// It was asked for when the layer before the last one was used.
+  void load(bytes size) {
+    double begin = asked_[0];
+    if (const bytes stored = on_nvme_of(drawn_, size); stored.value > 0) {
+      disk_free_ = std::max(disk_free_, begin) + seconds_of(stored, rates_.disk.read);
+      stamping_ += seconds_of(stored, rates_.digest);
+      begin = disk_free_;
+      wait_until(begin, phase_.read);
+    }
+    wait_until(links_.submit(hop::upload, begin, seconds_of(size, rates_.upload)), phase_.upload);
   }
 
   const model& declared_;
@@ -147,8 +178,10 @@ class rehearsed_pass {
   link_queues links_;
   std::vector<double> left_device_;  ///< by gradient slot: when the link has taken it
   std::vector<double> relay_takes_;  ///< by gradient slot: when the relay has room for all of it
-  double written_ = 0;               ///< when every gradient is on NVMe
+  double written_ = 0;               ///< when every gradient and activation is on NVMe
   double stamping_ = 0;              ///< digests of them, beside the caller's compute
+  std::array<double, 2> leaving_{};  ///< when activations stored before a layer have left, by layer
+  std::array<double, 2> asked_{};    ///< when the last two layers were
   std::size_t pushes_ = 0;
   double now_ = 0;
   compute_phase phase_;

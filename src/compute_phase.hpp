@@ -13,14 +13,15 @@ namespace ballast {
 struct compute_phase {
   double compute = 0;    ///< the caller's, and what links beside it take of its processors
   double gradients = 0;  ///< passes over what was pushed
-  double read = 0;       ///< of weights on NVMe, waited for
+  double read = 0;       ///< of weights and activations on NVMe, waited for
   double upload = 0;     ///< waited for
   double download = 0;   ///< waited for
-  double write = 0;      ///< of gradients to NVMe, waited for
+  double write = 0;      ///< of gradients and activations to NVMe, waited for
 };
 
 /// Follows the visits through the slots, as the engine does: one layer's weights are on their way
-/// while another one is used, a gradient's slot waits for what it held to be at home.
+/// while another one is used, a gradient's slot waits for what it held to be at home. An activation is on its
+/// way while the layer before the next one is used.
 ///
 /// Why: compute and links overlap as far as the slots allow, which depends on the order of the
 ///      visits and not only on sums

@@ -54,9 +54,10 @@ engine::~engine() = default;
 
 void engine::reserve(place where, bytes size) {
   require(sealed_ == nullptr, "reserve() comes before seal()");
-  require(where == place::device || where == place::host, "memory is reserved on device or host");
-  // What allocate() hands out starts at multiples of its alignment, so that is what is set aside.
-  reserved_[static_cast<std::size_t>(where)] += round_up(size, caller_memory::alignment);
+  require(where != place::pinned, "memory is reserved on device, host or NVMe");
+  // Pieces and activations start at multiples of their alignment, so that is what is set aside.
+  reserved_[static_cast<std::size_t>(where)] +=
+      round_up(size, where == place::nvme ? activation_page : caller_memory::alignment);
 }
 
 engine_config engine::resolved(engine_config config) const {
@@ -140,6 +141,15 @@ result<memory_lease> engine::allocate(place where, bytes size, stream_ref stream
 result<activation_id> engine::store_activation(std::span<const std::byte> device_memory,
                                                stream_ref stream) {
   return through([&] { return sealed_->activations().store(device_memory, stream); });
+}
+
+status engine::await_stored(activation_id which, stream_ref stream) {
+  return through([&] { return sealed_->activations().await_stored(which, stream); });
+}
+
+status engine::expect_activation(activation_id which, std::span<std::byte> device_memory,
+                                 stream_ref stream) {
+  return through([&] { return sealed_->activations().expect(which, device_memory, stream); });
 }
 
 status engine::load_activation(activation_id which, std::span<std::byte> device_memory,

@@ -1,4 +1,4 @@
-// What one visit of a layer moves between NVMe, host memory and the device.
+// What one visit moves between NVMe, host memory and the device.
 #pragma once
 
 #include "blueprint.hpp"
@@ -15,6 +15,10 @@ bytes upload_of(const model& declared, const layout& where, const blueprint& dra
 /// Gradients that a push brings home: rounded ones, or fp32 where they are summed.
 bytes download_of(const model& declared, const layout& where, const blueprint& drawn,
                   bool several_pushes, layer_id which);
+
+/// What storing or loading an activation moves on NVMe: whole sectors, or nothing where it rests in
+/// host memory.
+bytes on_nvme_of(const blueprint& drawn, bytes activation);
 
 /// Gradients that a push writes to NVMe: whole extents.
 bytes write_of(const layout& where, const blueprint& drawn, const engine_config& config,

@@ -6,6 +6,9 @@
 #include <cmath>
 #include <cstring>
 
+#include "activations_in_host.hpp"
+#include "activations_on_disk.hpp"
+
 namespace ballast {
 
 sealed_engine::sealed_engine(const model& declared, layout where, blueprint drawn,
@@ -72,7 +75,6 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   }
   on_device_ = std::make_unique<caller_memory>(place::device, for_caller);
   in_host_ = std::make_unique<caller_memory>(place::host, homes_->caller_host());
-  activations_ = std::make_unique<stored_activations>(*homes_, *in_host_);
   weight_relay_ = std::make_unique<weight_relay>(where_, *homes_, workers_);
   layer_slots_ = std::make_unique<layer_slots>(declared_, where_, drawn_, *homes_, *weight_relay_);
   work_ = std::make_unique<tile_work>(where_, *homes_, *host_updates_, workers_);
@@ -82,6 +84,9 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   state_ = std::make_unique<state_access>(declared_, where_, *homes_, *pipeline_, *work_);
   optimizer_step_ = std::make_unique<optimizer_step>(declared_, where_, drawn_, config_, *homes_,
                                                      *work_, *pipeline_, workers_, time_);
+  if (auto kept = keep_activations(); !kept) {
+    return kept;
+  }
   if (auto filled = fill(); !filled) {
     return filled;
   }
@@ -94,6 +99,19 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   }
   step_report ignored;
   account(ignored);
+  return {};
+}
+
+status sealed_engine::keep_activations() {
+  if (drawn_.activation_pages.count == 0) {
+    activations_ = std::make_unique<activations_in_host>(*homes_, *in_host_);
+    return {};
+  }
+  auto on_disk = activations_on_disk::make(drawn_.activation_pages.count, *homes_, workers_);
+  if (!on_disk) {
+    return on_disk.error();
+  }
+  activations_ = *std::move(on_disk);
   return {};
 }
 
@@ -187,6 +205,7 @@ status sealed_engine::abandon() {
   if (auto settled = settle_updates(); !settled) {
     return settled;
   }
+  activations_->drop();
   const status settled = gradient_slots_->settle_all();
   gradient_slots_->reset();
   return settled;
@@ -280,6 +299,7 @@ result<save_report> sealed_engine::save(std::string_view blob) {
     remember(flushed.error());
     return flushed.error();
   }
+  activations_->settle();
   const auto saved = checkpoints_->save({steps_, updates_, noise_seed_}, blob);
   if (!saved) {
     // A manifest that may be there or not: going on would overwrite what it names.
@@ -303,6 +323,7 @@ result<std::string> sealed_engine::load() {
   // Whatever was under way, and whatever it met: the checkpoint takes its place.
   (void)settle_updates();
   optimizer_step_->end();
+  activations_->drop();
   (void)gradient_slots_->settle_all();
   gradient_slots_->reset();
   (void)layer_slots_->invalidate();

@@ -54,6 +54,7 @@ class sealed_engine {
  private:
   explicit sealed_engine(const model& declared, layout where, blueprint drawn,
                          const engine_config& config, backends& parts);
+  status keep_activations();
   status fill();
   status build(const std::array<bytes, place_count>& reserved, backends& parts);
   optimizer_step::settings coming(const step_options& options, std::uint64_t later) const;

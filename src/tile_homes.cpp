@@ -121,6 +121,7 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   const std::array arrays = {drawn.staging.total(),
                              drawn.relay.total(),
                              drawn.gradient_relay.total(),
+                             drawn.activation_relay.total(),
                              drawn.slice_buffers.total(),
                              drawn.checkpoint_staging.total(),
                              drawn.checkpoint_reading,
@@ -137,11 +138,14 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   }
   region_ = *std::move(allocated);
   host_left_ = region_->span();
-  const auto direct = host_left_.first(
-      (drawn.staging.total() + drawn.relay.total() + drawn.gradient_relay.total()).value);
+  const auto direct =
+      host_left_.first((drawn.staging.total() + drawn.relay.total() + drawn.gradient_relay.total() +
+                        drawn.activation_relay.total())
+                           .value);
   take_slots(host_left_, drawn.staging, staging_);
   take_slots(host_left_, drawn.relay, relay_);
   take_slots(host_left_, drawn.gradient_relay, gradient_relay_);
+  take_slots(host_left_, drawn.activation_relay, activation_relay_);
   take_slots(host_left_, drawn.slice_buffers, slice_buffers_);
   if (drawn.nvme.value == 0 && !config.nvme.empty()) {
     // A folder that was named and cannot be used is refused, although nothing rests there today.

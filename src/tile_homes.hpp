@@ -60,6 +60,7 @@ class tile_homes {
   std::span<const std::span<std::byte>> slice_buffers() const { return slice_buffers_; }
   std::span<const std::span<std::byte>> relay() const { return relay_; }
   std::span<const std::span<std::byte>> gradient_relay() const { return gradient_relay_; }
+  std::span<const std::span<std::byte>> activation_relay() const { return activation_relay_; }
   std::span<std::byte> checkpoint_staging(std::uint32_t slot) const { return checkpoint_[slot]; }
   /// For a checkpoint's weights and state while it is read; the weights' is the last of the
   /// checkpoint's staging.
@@ -89,8 +90,8 @@ class tile_homes {
   std::array<std::unique_ptr<stored_tiles>, tile_array_count> stored_;
   std::span<std::byte> host_left_;  ///< of the region, not yet given out
   std::vector<tile_home> homes_;
-  std::vector<std::span<std::byte>> staging_, relay_, gradient_relay_, slice_buffers_, checkpoint_,
-      chunks_, undo_, layer_slots_, gradient_slots_;
+  std::vector<std::span<std::byte>> staging_, relay_, gradient_relay_, activation_relay_,
+      slice_buffers_, checkpoint_, chunks_, undo_, layer_slots_, gradient_slots_;
   std::span<std::byte> read_state_;
   std::span<std::byte> caller_host_;
 };

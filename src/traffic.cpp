@@ -38,6 +38,10 @@ bytes relayed(tile_array array, const layout& where, const blueprint& drawn,
 
 }  // namespace
 
+bytes on_nvme_of(const blueprint& drawn, bytes activation) {
+  return drawn.activation_pages.count > 0 ? round_up(activation, extent_alignment) : bytes{};
+}
+
 bytes read_of(const model& declared, const layout& where, const blueprint& drawn,
               const engine_config& config, layer_id which) {
   const auto weights = [&](layer_id home, element_range range) {
@@ -114,25 +118,37 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
     moved[hop::upload] += upload_of(declared, where, drawn, layer);
     moved[hop::read] += read_of(declared, where, drawn, config, layer);
   };
-  for (const visit& each : visits) {
-    if (each.what == visit::kind::push) {
-      moved[hop::download] +=
-          download_of(declared, where, drawn, config.several_pushes, each.layer);
-      moved[hop::write] += write_of(where, drawn, config, each.layer);
-      continue;
+  const auto fetch = [&](layer_id layer) {
+    order.observe(layer);
+    if (!movable(layer)) {
+      return;
     }
-    order.observe(each.layer);
-    if (!movable(each.layer)) {
-      continue;
-    }
-    const auto granted = slots.lease(each.layer, order);
+    const auto granted = slots.lease(layer, order);
     if (!granted->present) {
-      fill(each.layer);
+      fill(layer);
     }
     while (const auto next = slots.prefetch(order, movable)) {
       fill(next->first);
     }
     slots.give_back(granted->slot);
+  };
+  for (const visit& each : visits) {
+    switch (each.what) {
+      case visit::kind::fetch: fetch(each.layer); break;
+      case visit::kind::push:
+        moved[hop::download] +=
+            download_of(declared, where, drawn, config.several_pushes, each.layer);
+        moved[hop::write] += write_of(where, drawn, config, each.layer);
+        break;
+      case visit::kind::store:
+        moved[hop::download] += each.size;
+        moved[hop::write] += on_nvme_of(drawn, each.size);
+        break;
+      case visit::kind::load:
+        moved[hop::upload] += each.size;
+        moved[hop::read] += on_nvme_of(drawn, each.size);
+        break;
+    }
   }
   return moved;
 }

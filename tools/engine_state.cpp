@@ -1,5 +1,7 @@
 #include "tools/engine_state.hpp"
 
+#include "tools/trainer/gpt.hpp"
+
 namespace ballast::tools {
 namespace {
 
@@ -31,6 +33,19 @@ ballast::step_options of_engine(const step_options& options) {
 }
 
 }  // namespace
+
+status reserve_activations(engine& kept_by, const gpt_config& config, const batch_shape& batch) {
+  const auto workspace = activation_bytes(config, batch);
+  if (!workspace) {
+    return workspace.error();
+  }
+  kept_by.reserve(place::device, *workspace);
+  const offloaded_inputs inputs = offloaded_of(config, batch);
+  for (std::uint64_t i = 0; i < inputs.count(); ++i) {
+    kept_by.reserve(batch.activations, inputs.each);
+  }
+  return {};
+}
 
 void engine_state::begin_pass(std::string_view name) {
   (void)engine_.begin_pass(name);  // its failure sticks: the next fetch() returns it
@@ -69,6 +84,20 @@ result<step_outcome> engine_state::step(const step_options& options) {
   }
   report_ = *report;
   return step_outcome{report_.gradient_norm, report_.skipped};
+}
+
+result<activation_id> engine_state::store_activation(std::span<const std::byte> device_memory) {
+  return engine_.store_activation(device_memory);
+}
+
+status engine_state::await_stored(activation_id which) { return engine_.await_stored(which); }
+
+status engine_state::expect_activation(activation_id which, std::span<std::byte> device_memory) {
+  return engine_.expect_activation(which, device_memory);
+}
+
+status engine_state::load_activation(activation_id which, std::span<std::byte> device_memory) {
+  return engine_.load_activation(which, device_memory);
 }
 
 result<std::span<std::byte>> engine_state::workspace(bytes size) {

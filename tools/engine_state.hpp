@@ -7,8 +7,15 @@
 #include <vector>
 
 #include "tools/inspectable_state.hpp"
+#include "tools/trainer/gpt_config.hpp"
 
 namespace ballast::tools {
+
+/// Sets aside what a gpt of this shape takes of a state on `kept_by`, before it is sealed: its
+/// workspace on the device, and activations where they rest.
+///
+/// Errors: as check()
+status reserve_activations(engine& kept_by, const gpt_config& config, const batch_shape& batch);
 
 class engine_state final : public inspectable_state {
  public:
@@ -20,6 +27,10 @@ class engine_state final : public inspectable_state {
   result<std::unique_ptr<gradients_view>> gradients(layer_id which) override;
   status push(std::unique_ptr<gradients_view> gradients, bool last) override;
   result<step_outcome> step(const step_options& options) override;
+  result<activation_id> store_activation(std::span<const std::byte> device_memory) override;
+  status await_stored(activation_id which) override;
+  status expect_activation(activation_id which, std::span<std::byte> device_memory) override;
+  status load_activation(activation_id which, std::span<std::byte> device_memory) override;
   result<std::span<std::byte>> workspace(bytes size) override;
   status read(parameter_id which, state_part part, elements first,
               std::span<float> values) override;

@@ -60,11 +60,12 @@ struct attribution {
 
 /// Whose bytes or work an event is: a tile, a layer, or nobody's in particular.
 struct subject {
-  enum class kind : std::uint8_t { none, tile, layer } what = kind::none;
+  enum class kind : std::uint8_t { none, tile, layer, activation } what = kind::none;
   std::uint32_t id = 0;
 
   static constexpr subject of(tile_id which) { return {kind::tile, which.value}; }
   static constexpr subject of(layer_id which) { return {kind::layer, which.value}; }
+  static constexpr subject of(activation_id which) { return {kind::activation, which.value}; }
   friend bool operator==(subject, subject) = default;
 };
 

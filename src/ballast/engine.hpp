@@ -49,7 +49,9 @@ class engine {
 
   // Before seal
 
-  /// Sets bytes of a place's budget aside for the caller's allocate().
+  /// Sets bytes of a place's budget aside: of the device's and the host's for the caller's
+  /// allocate(), of NVMe's for one activation. Activations rest on NVMe where any of it is reserved,
+  /// else in what is reserved in host memory.
   void reserve(place where, bytes size);
 
   /// The configuration as all calls below follow it: what is automatic and changes the plan is
@@ -80,10 +82,24 @@ class engine {
   /// Errors: exhausted past the reservation
   result<memory_lease> allocate(place where, bytes size, stream_ref stream = {});
 
-  /// Copies an activation to host memory, out of the reservation there, and gives it a name.
+  // Activations, each stored once and loaded once; abandon() and load() forget all of them.
+
+  /// Begins to take an activation off the device, and gives it a name.
+  ///
+  /// Memory: not written to before await_stored()
+  /// Errors: exhausted past the reservation
   result<activation_id> store_activation(std::span<const std::byte> device_memory,
                                          stream_ref stream = {});
-  /// Brings it back and forgets it. Shapes: device_memory[n], n as stored
+  /// Later work on `stream` may overwrite the memory it was stored from.
+  status await_stored(activation_id which, stream_ref stream = {});
+  /// Begins to bring it back, if it rests already; optional.
+  ///
+  /// Memory: not touched before load_activation() with the same memory
+  status expect_activation(activation_id which, std::span<std::byte> device_memory,
+                           stream_ref stream = {});
+  /// Later work on `stream` sees it; it is forgotten. Shapes: device_memory[n], n as stored
+  ///
+  /// Errors: invalid_argument; corrupted, io_failure, no_space
   status load_activation(activation_id which, std::span<std::byte> device_memory,
                          stream_ref stream = {});
 

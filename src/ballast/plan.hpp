@@ -18,10 +18,12 @@ struct consumer {
   bytes size;
 };
 
-/// One thing a caller does in a step, in order: uses a layer's weights, or pushes its gradient.
+/// One thing a caller does in a step, in order: uses a layer's weights or pushes its gradient, or
+/// stores or loads an activation of `size`.
 struct visit {
-  enum class kind : std::uint8_t { fetch, push } what;
+  enum class kind : std::uint8_t { fetch, push, store, load } what;
   layer_id layer;
+  bytes size = {};
 };
 
 struct plan {

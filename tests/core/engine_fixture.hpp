@@ -51,7 +51,8 @@ class Engine : public testing::Test {
     seen_ = parts->seen;
     engine_ = std::make_unique<engine>(declared.declared, std::move(parts));
     engine_->reserve(place::device, 1_MiB);
-    engine_->reserve(place::host, 64_KiB);
+    engine_->reserve(place::host, host_reserved_);
+    engine_->reserve(place::nvme, nvme_reserved_);
     const auto sealed = engine_->seal(config);
     ASSERT_TRUE(sealed) << sealed.error().message;
     plan_ = *sealed;
@@ -115,6 +116,8 @@ class Engine : public testing::Test {
     return found;
   }
 
+  bytes host_reserved_ = 64_KiB;
+  bytes nvme_reserved_;
   small_model names_;
   std::shared_ptr<fakes::plain_backends::sight> seen_;
   std::unique_ptr<engine> engine_;

@@ -138,20 +138,6 @@ TEST_F(Engine, LendsTheReservedMemoryOnly) {
   EXPECT_EQ(again->span()[1], std::byte{0});
 }
 
-TEST_F(Engine, KeepsActivationsInHostMemory) {
-  start({});
-  auto on_device = engine_->allocate(place::device, 10_KiB);
-  ASSERT_TRUE(on_device);
-  std::ranges::fill(on_device->span(), std::byte{42});
-  const auto kept = engine_->store_activation(on_device->span());
-  ASSERT_TRUE(kept);
-  std::ranges::fill(on_device->span(), std::byte{0});
-  ASSERT_TRUE(engine_->load_activation(*kept, on_device->span()));
-  EXPECT_THAT(on_device->span(), testing::Each(std::byte{42}));
-  EXPECT_EQ(engine_->load_activation(*kept, on_device->span()).error().code,
-            errc::invalid_argument);
-}
-
 TEST_F(Engine, LeavesAFrozenParameterAlone) {
   small_model frozen;
   frozen.declared = model{};

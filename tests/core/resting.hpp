@@ -10,8 +10,12 @@ namespace ballast {
 struct resting {
   place weights = place::host;
   place gradients = place::host;
+  place activations = place::host;
 
   std::string name() const {
+    if (activations == place::nvme) {
+      return "everything";
+    }
     const std::string beside = weights == place::nvme ? "weights" : "state";
     return beside + (gradients == place::nvme ? "_and_gradients" : "");
   }
@@ -21,7 +25,7 @@ struct resting {
 inline constexpr resting state_alone{};
 inline constexpr resting weights_too{place::nvme, place::host};
 inline constexpr resting gradients_too{place::host, place::nvme};
-inline constexpr resting everything{place::nvme, place::nvme};
+inline constexpr resting everything{place::nvme, place::nvme, place::nvme};
 
 inline void PrintTo(const resting& shown, std::ostream* to) { *to << shown.name(); }
 

@@ -2,6 +2,7 @@
 
 #include <ballast/engine.hpp>
 #include <bit>
+#include <limits>
 
 #include "tests/faults/backends_with_queue.hpp"
 #include "tests/faults/seeded_draw.hpp"
@@ -53,8 +54,76 @@ float gradient_scale(clipping clipped, std::uint64_t step) {
   return clipped == clipping::seldom && step % 9 == 5 ? 4.0F : 1.0F;
 }
 
-status one_step(engine& running, const tiny_model& of, const tiny_options& options,
-                std::uint64_t step, tiny_outcome& outcome) {
+/// A page and some sectors of another one; what a layer's gradients follow from lies in both.
+constexpr std::size_t activation_floats = 66000 + 3000;
+constexpr bytes activation_size = bytes{sizeof(float)} * activation_floats;
+
+/// Where a parameter's part of its layer's activation begins.
+std::size_t part_of(std::size_t index) { return index == 0 ? 0 : 66000; }
+
+/// The activations of one step: a device buffer a layer, filled and stored in forward, brought back in
+/// backward. Between them nothing of it is in the buffer.
+class tiny_activations {
+ public:
+  tiny_activations(engine& keeper, const tiny_model& of) : keeper_(keeper), of_(of) {}
+
+  status allocate() {
+    for (std::size_t i = 0; i < of_.layers.size(); ++i) {
+      auto memory = keeper_.allocate(place::device, activation_size);
+      if (!memory) return memory.error();
+      buffers_.push_back(*std::move(memory));
+    }
+    return {};
+  }
+
+  status forward(clipping clipped, std::uint64_t step) {
+    stored_.clear();
+    for (std::size_t layer = 0; layer < buffers_.size(); ++layer) {
+      const std::span<float> values = floats(layer);
+      std::ranges::fill(values, 0.0F);
+      const auto& parameters = of_.declared.at(of_.layers[layer]).parameters;
+      for (std::size_t i = 0; i < parameters.size(); ++i) {
+        for (std::size_t k = 0; k < of_.declared.at(parameters[i]).count.value; ++k) {
+          values[part_of(i) + k] =
+              value_at(step * 100 + parameters[i].value, k) * gradient_scale(clipped, step);
+        }
+      }
+      const auto named = keeper_.store_activation(std::as_bytes(values));
+      if (!named) return named.error();
+      stored_.push_back(*named);
+    }
+    for (std::size_t layer = 0; layer < buffers_.size(); ++layer) {
+      if (auto left = keeper_.await_stored(stored_[layer]); !left) return left;
+      std::ranges::fill(floats(layer), std::numeric_limits<float>::quiet_NaN());
+    }
+    return {};
+  }
+
+  /// Begins to bring the layer's activation back.
+  status expect(std::size_t layer) {
+    return keeper_.expect_activation(stored_[layer], buffers_[layer].span());
+  }
+
+  result<std::span<const float>> backward(std::size_t layer) {
+    if (auto loaded = keeper_.load_activation(stored_[layer], buffers_[layer].span()); !loaded) {
+      return loaded.error();
+    }
+    return std::span<const float>(floats(layer));
+  }
+
+ private:
+  std::span<float> floats(std::size_t layer) {
+    return {reinterpret_cast<float*>(buffers_[layer].span().data()), activation_floats};
+  }
+
+  engine& keeper_;
+  const tiny_model& of_;
+  std::vector<memory_lease> buffers_;
+  std::vector<activation_id> stored_;
+};
+
+status one_step(engine& running, const tiny_model& of, tiny_activations& activations,
+                const tiny_options& options, std::uint64_t step, tiny_outcome& outcome) {
   const clipping clipped = options.clipped;
   const bool late = options.late && step % 2 == 1;
   const auto expect = [&] { return running.expect_step(options_of(clipped)); };
@@ -63,17 +132,20 @@ status one_step(engine& running, const tiny_model& of, const tiny_options& optio
   for (const layer_id layer : of.layers) {
     if (auto weights = running.fetch(layer); !weights) return weights.error();
   }
-  for (auto layer = of.layers.rbegin(); layer != of.layers.rend(); ++layer) {
-    auto gradient = running.gradient_buffer(*layer);
+  if (auto stored = activations.forward(clipped, step); !stored) return stored;
+  for (std::size_t layer = of.layers.size(); layer-- > 0;) {
+    auto gradient = running.gradient_buffer(of.layers[layer]);
     if (!gradient) return gradient.error();
-    for (const parameter_id which : of.declared.at(*layer).parameters) {
-      const auto values = gradient->gradient(which);
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        values[i] = value_at(step * 100 + which.value, i) * gradient_scale(clipped, step);
-      }
+    const auto activation = activations.backward(layer);
+    if (!activation) return activation.error();
+    if (auto begun = layer > 0 ? activations.expect(layer - 1) : status(); !begun) return begun;
+    const auto& parameters = of.declared.at(of.layers[layer]).parameters;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const auto values = gradient->gradient(parameters[i]);
+      std::ranges::copy(activation->subspan(part_of(i), values.size()), values.begin());
     }
     if (auto pushed = running.push_gradients(*std::move(gradient), true); !pushed) return pushed;
-    if (late && layer == of.layers.rbegin()) {
+    if (late && layer + 1 == of.layers.size()) {
       if (auto expected = expect(); !expected) return expected;
     }
   }
@@ -98,8 +170,10 @@ status read_all(engine& running, const tiny_model& of, std::vector<std::uint32_t
 /// Trains, saving where that is asked for; a save that fails ends nothing.
 status train(engine& running, const tiny_model& of, const tiny_options& options,
              tiny_outcome& outcome, std::uint64_t first = 0) {
+  tiny_activations activations(running, of);
+  if (auto allocated = activations.allocate(); !allocated) return allocated;
   for (std::uint64_t step = first; step < options.steps; ++step) {
-    if (auto done = one_step(running, of, options, step, outcome); !done) return done;
+    if (auto done = one_step(running, of, activations, options, step, outcome); !done) return done;
     if (options.save_every == 0 || (step + 1) % options.save_every != 0) continue;
     for (int left = options.save_again ? 2 : 1; left > 0; --left) {
       const auto saved = running.save(std::to_string(step + 1));
@@ -125,6 +199,13 @@ engine_config config_of(const tiny_options& options) {
           .undo_memory = bytes{block_elements.value * 2} * options.undo_tiles,
           .io = options.io,
           .device = device_kind::host};
+}
+
+void reserve(engine& running, const tiny_model& of, const tiny_options& options) {
+  for (std::size_t i = 0; i < of.layers.size(); ++i) {
+    running.reserve(place::device, activation_size);
+    running.reserve(options.rest.activations, activation_size);
+  }
 }
 
 /// From the newest checkpoint, in the same engine.
@@ -156,6 +237,7 @@ tiny_outcome run_tiny(const tiny_options& options) {
   const tiny_model of(options.second);
   engine running(of.declared,
                  std::make_unique<backends_with_queue>(options.open, options.time, options.notes));
+  reserve(running, of, options);
   tiny_outcome outcome;
   if (const auto sealed = running.seal(config_of(options)); !sealed) {
     outcome.problem = sealed.error();
@@ -177,6 +259,7 @@ tiny_outcome load_tiny(const tiny_options& options) {
   const tiny_model of(options.second);
   engine resumed(of.declared,
                  std::make_unique<backends_with_queue>(options.open, options.time, options.notes));
+  reserve(resumed, of, options);
   tiny_outcome outcome;
   if (const auto sealed = resumed.seal(config_of(options)); !sealed) {
     outcome.problem = sealed.error();

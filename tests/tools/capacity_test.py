@@ -3,7 +3,7 @@
 
 usage: capacity_test.py BALLAST
 
-A deep model of small layers, with weights, gradients and optimizer state on NVMe: the state is more than ten times
+A deep model of small layers, with weights, gradients, activations and optimizer state on NVMe: the state is more than ten times
 the host budget, the weights are more than twenty times the device's, and host memory holds less than a byte for
 each parameter beside its buffers. Losses and norms are compared as they are logged, to the last bit.
 """
@@ -17,7 +17,7 @@ MODEL = ["--layers", "160", "--width", "64", "--heads", "4", "--context", "8", "
          "--steps", "3", "--compute-threads", "1", "--validation-windows", "2", "--sample-tokens", "0"]
 DEVICE, HOST = 768 << 10, 6 * MIB
 BUDGETS = ["--device-memory", str(DEVICE), "--host-memory", str(HOST), "--nvme", "disk",
-           "--weights", "nvme", "--gradients", "nvme", "--tile-elements", "52Ki", "--pipeline-depth", "2",
+           "--weights", "nvme", "--gradients", "nvme", "--activations", "nvme", "--tile-elements", "52Ki", "--pipeline-depth", "2",
            "--layer-slots", "1", "--gradient-slots", "1"]
 # What goes round, however large the model is.
 POOL = re.compile(r"staging|relay|bounce buffer|cache")

@@ -152,6 +152,25 @@ TEST_P(EachEncoding, HasTheSameBitsWithActivationsKeptOrRecomputed) {
   EXPECT_EQ(recomputed.gradients(), kept.gradients());
 }
 
+TEST_P(EachEncoding, HasTheSameBitsWithInputsOffTheDevice) {
+  for (const std::uint32_t layers : {2u, 3u, 4u, 7u}) {
+    gpt_config config = small_gpt::odd_config(GetParam());
+    config.layers = layers;
+    batch_shape batch{.micro_batches = 2, .sequences = 2, .tokens = 37};
+    small_gpt kept(config, batch);
+    batch.activations = place::host;
+    small_gpt off(config, batch);
+    for (std::size_t step = 1; step <= 2; ++step) {
+      EXPECT_EQ(kept.train(), off.train()) << layers;
+      EXPECT_EQ(kept.gradients(), off.gradients()) << layers;
+      EXPECT_EQ(off.state.activations_stored(), step * (layers - 2) * batch.micro_batches);
+    }
+    const bytes input = size_of(dtype::f32) * config.width * batch.rows();
+    EXPECT_GE(kept.passes->activation_bytes() - off.passes->activation_bytes(),
+              input * ((layers - 2) * batch.micro_batches));
+  }
+}
+
 /// A model's gradient in a narrow type against that of the same, rounded weights in fp32.
 void expect_near_fp32(encoding stored, double loss_scale, double loss_error, double error) {
   small_gpt narrow(small_gpt::odd_config(stored));

@@ -272,4 +272,33 @@ result<std::span<std::byte>> plain_state::workspace(bytes size) {
   return std::span(memory).subspan(aligned(address, 64) - address, size.value);
 }
 
+result<activation_id> plain_state::store_activation(std::span<const std::byte> memory) {
+  // Poisoned later, so that it is written to.
+  activations_[next_activation_].memory = {const_cast<std::byte*>(memory.data()), memory.size()};
+  return activation_id{next_activation_++};
+}
+
+status plain_state::await_stored(activation_id which) {
+  activation& of = activations_.at(which.value);
+  require(of.kept.empty(), "waited for once");
+  of.kept.assign(of.memory.begin(), of.memory.end());
+  std::ranges::fill(of.memory, std::byte{0xFF});
+  return {};
+}
+
+status plain_state::expect_activation(activation_id which, std::span<std::byte> memory) {
+  require(activations_.at(which.value).kept.size() == memory.size(), "it has left");
+  std::ranges::fill(memory, std::byte{0xFF});
+  return {};
+}
+
+status plain_state::load_activation(activation_id which, std::span<std::byte> memory) {
+  const auto found = activations_.find(which.value);
+  require(found != activations_.end(), "loaded once");
+  require(found->second.kept.size() == memory.size(), "it has left");
+  std::ranges::copy(found->second.kept, memory.begin());
+  activations_.erase(found);
+  return {};
+}
+
 }  // namespace ballast::tools

@@ -29,11 +29,18 @@ class plain_state final : public training_state {
   result<step_outcome> step(const step_options& options) override;
   result<std::span<std::byte>> workspace(bytes size) override;
 
+  // As late as they may, and memory that must not be read is poisoned.
+  result<activation_id> store_activation(std::span<const std::byte> memory) override;
+  status await_stored(activation_id which) override;
+  status expect_activation(activation_id which, std::span<std::byte> memory) override;
+  status load_activation(activation_id which, std::span<std::byte> memory) override;
+
   /// The sum of this step's pushes, until the next step's first; not with share_gradient_memory.
   std::span<const float> gradient(parameter_id which) const;
   std::span<const std::byte> weights(parameter_id which) const;
   std::vector<float> weight_values(parameter_id which) const;  ///< widened
   void set_weights(parameter_id which, std::span<const float> values);
+  std::size_t activations_stored() const { return next_activation_; }
   bytes workspace_bytes() const { return workspace_bytes_; }
   const std::vector<std::string>& order() const { return order_; }  ///< fetches and pushes, by name
 
@@ -48,6 +55,10 @@ class plain_state final : public training_state {
     std::vector<double> sums;
     std::vector<float> own_gradient;
     bool gradient_open = false;
+  };
+  struct activation {
+    std::span<std::byte> memory;  ///< it is in, until it has left
+    std::vector<std::byte> kept;
   };
   struct flat_place {
     std::uint32_t layer;
@@ -71,6 +82,8 @@ class plain_state final : public training_state {
   std::vector<std::vector<std::byte>> workspaces_;
   bytes workspace_bytes_;
   std::vector<std::string> order_;
+  std::map<std::uint32_t, activation> activations_;
+  std::uint32_t next_activation_ = 0;
   std::uint32_t findings_ = 0;
   std::uint64_t steps_ = 0;
 };

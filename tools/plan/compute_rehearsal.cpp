@@ -27,7 +27,8 @@ constexpr std::size_t rounds = 3;
 }  // namespace
 
 result<visit_costs> rehearse_compute(backends& parts, const engine_config& engine,
-                                     const gpt_config& model, const batch_shape& batch) {
+                                     const gpt_config& model, batch_shape batch) {
+  batch.activations = place::device;  // what leaves it is not compute
   gpt_config few = model;
   few.layers = blocks_for(model);
   const gpt_model declared = declare(few);
@@ -50,7 +51,7 @@ result<visit_costs> rehearse_compute(backends& parts, const engine_config& engin
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     tokens[i] = static_cast<std::uint32_t>(random_index(1, i, few.vocabulary));
   }
-  std::vector<series> by_visit(training_visits(declared).size());
+  std::vector<series> by_visit(training_visits(declared, {}).size());
   // The first pass makes the products and touches the workspace.
   for (std::size_t round = 0; round <= rounds; ++round) {
     if (const auto loss = (*passes)->train({tokens, tokens}); !loss) {

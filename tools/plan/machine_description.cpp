@@ -79,8 +79,9 @@ class description {
       }
       costs = *rehearsed;
     }
-    made_.visits = timed_visits(model_, costs);
-    const double all = total_of(timed_visits(model_, operations));
+    const offloaded_inputs inputs = offloaded_of(config_, batch);
+    made_.visits = timed_visits(model_, inputs, costs);
+    const double all = total_of(timed_visits(model_, inputs, operations));
     note("compute", all / total_of(made_.visits) / 1e9, "GFLOP/s", flops.has_value());
     return {};
   }
@@ -137,21 +138,21 @@ class description {
   status disk() {
     const std::uint32_t tiles = places_.tiles[static_cast<std::size_t>(place::nvme)];
     const auto& given = settings_.machine.disk;
-    if (places_.nvme_step.value == 0) {
+    if (places_.total(place::nvme).value == 0) {
       return {};
     }
     disk_rates& rates = made_.rates.disk;
     if (!given) {
       const engine_config& engine = settings_.run.engine;
       const state_layout arrays = layout_of(config_.stored, kind_of(config_.optimizer));
-      const auto rehearsed = rehearse_disk(
-          *parts_, engine,
-          {arrays.state(std::min(engine.tile_elements, longest_)), tiles, engine.pipeline_depth});
+      const auto rehearsed = rehearse_disk(*parts_, engine,
+                                           {arrays.state(std::min(engine.tile_elements, longest_)),
+                                            std::max(tiles, 1U), engine.pipeline_depth});
       if (!rehearsed) {
         return rehearsed.error();
       }
       rates = *rehearsed;
-      if (auto found = disk_beside_updates(); !found) {
+      if (auto found = tiles > 0 ? disk_beside_updates() : status(); !found) {
         return found;
       }
     } else {

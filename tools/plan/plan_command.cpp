@@ -7,8 +7,8 @@
 
 #include "tools/command/command_call.hpp"
 #include "tools/command/json_lines.hpp"
+#include "tools/engine_state.hpp"
 #include "tools/plan/plan_report.hpp"
-#include "tools/trainer/gpt.hpp"
 
 namespace ballast::tools {
 namespace {
@@ -19,13 +19,11 @@ result<plan_report> planned(plan_settings& settings) {
     return resolved.error();
   }
   const trainer_options& training = settings.run.trainer;
-  const auto activations = activation_bytes(training.model, training.batch);
-  if (!activations) {
-    return activations.error();
-  }
   const gpt_model model = declare(training.model);
   engine planner(model.declared, make_backends());
-  planner.reserve(place::device, *activations);
+  if (auto reserved = reserve_activations(planner, training.model, training.batch); !reserved) {
+    return reserved.error();
+  }
   const auto places = planner.dry_run(settings.run.engine);
   if (!places) {
     return places.error();

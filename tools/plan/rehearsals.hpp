@@ -14,7 +14,7 @@ namespace ballast::tools {
 ///
 /// Errors: exhausted; those of the trainer
 result<visit_costs> rehearse_compute(backends& parts, const engine_config& engine,
-                                     const gpt_config& model, const batch_shape& batch);
+                                     const gpt_config& model, batch_shape batch);
 
 /// What a store is asked for by an update.
 struct tile_work_load {

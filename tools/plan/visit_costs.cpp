@@ -11,22 +11,23 @@ namespace {
 /// Which cost stands after each visit; nullptr where nothing is computed.
 std::vector<double visit_costs::*> kinds_of(const gpt_model& model,
                                             const std::vector<visit>& visits) {
-  std::vector<double visit_costs::*> kinds;
-  const std::size_t forward = 1 + model.blocks.size();
+  std::vector<double visit_costs::*> kinds(visits.size(), nullptr);
+  bool forward = true;
   for (std::size_t i = 0; i < visits.size(); ++i) {
-    const bool fetched = visits[i].what == visit::kind::fetch;
-    if (i == 0) {
-      kinds.push_back(&visit_costs::embed);
-    } else if (fetched && i < forward) {
-      kinds.push_back(&visit_costs::forward);
-    } else if (fetched) {
-      kinds.push_back(visits[i].layer == model.head ? &visit_costs::head : &visit_costs::backward);
-    } else if (i + 2 == visits.size()) {
-      kinds.push_back(&visit_costs::embed_backward);
+    if (visits[i].what != visit::kind::fetch) {
+      continue;
+    }
+    if (visits[i].layer == model.embedding) {
+      kinds[i] = &visit_costs::embed;
+    } else if (visits[i].layer == model.head) {
+      kinds[i] = &visit_costs::head;
+      forward = false;
     } else {
-      kinds.push_back(nullptr);
+      kinds[i] = forward ? &visit_costs::forward : &visit_costs::backward;
     }
   }
+  // Between the last block's gradient and the embedding's own.
+  kinds[visits.size() - 2] = &visit_costs::embed_backward;
   return kinds;
 }
 
@@ -45,8 +46,9 @@ visit_costs scaled(const visit_costs& costs, double factor) {
           costs.backward * factor, costs.embed_backward * factor};
 }
 
-std::vector<timed_visit> timed_visits(const gpt_model& model, const visit_costs& costs) {
-  const std::vector<visit> visits = training_visits(model);
+std::vector<timed_visit> timed_visits(const gpt_model& model, const offloaded_inputs& inputs,
+                                      const visit_costs& costs) {
+  const std::vector<visit> visits = training_visits(model, inputs);
   const auto kinds = kinds_of(model, visits);
   std::vector<timed_visit> timed;
   for (std::size_t i = 0; i < visits.size(); ++i) {
@@ -56,7 +58,7 @@ std::vector<timed_visit> timed_visits(const gpt_model& model, const visit_costs&
 }
 
 visit_costs costs_of(const gpt_model& model, const std::vector<double>& seconds) {
-  const std::vector<visit> visits = training_visits(model);
+  const std::vector<visit> visits = training_visits(model, {});
   require(seconds.size() == visits.size(), "there is a time for each visit");
   const auto kinds = kinds_of(model, visits);
   visit_costs costs;

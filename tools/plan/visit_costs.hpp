@@ -29,9 +29,10 @@ visit_costs operations_of(const gpt_config& config, const batch_shape& batch);
 visit_costs scaled(const visit_costs& costs, double factor);
 
 /// The trainer's visits of a step, with what is computed after each.
-std::vector<timed_visit> timed_visits(const gpt_model& model, const visit_costs& costs);
+std::vector<timed_visit> timed_visits(const gpt_model& model, const offloaded_inputs& inputs,
+                                      const visit_costs& costs);
 
-/// The other way: what was taken after each of training_visits(model), medians over the blocks.
+/// The other way: what was taken after each of training_visits(model, {}), medians over the blocks.
 ///
 /// Shapes: seconds[visits]
 visit_costs costs_of(const gpt_model& model, const std::vector<double>& seconds);

@@ -65,9 +65,10 @@ status configure(const prove_settings& settings, arm& of) {
     config.undo_memory = bytes{1u << 30};
   } else if (of.placement == "capacity") {
     config.placement = forced_placement{0, 0};
-    config.weights = config.gradients = place::nvme;
+    config.weights = config.gradients = of.activations = place::nvme;
   } else if (of.placement == "mixed") {
     config.placement = forced_placement{0.3, 0.3};
+    of.activations = place::host;
   } else {
     return no_such("--placements", of.placement, "device, host, nvme, early, capacity, mixed");
   }

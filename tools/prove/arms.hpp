@@ -14,6 +14,7 @@ namespace ballast::tools {
 struct arm {
   std::string encoding, optimizer, placement, threads, tile, io, isa;
   engine_config config;
+  place activations = place::device;
   ballast::encoding stored{};
   optimizer_options update_by;
 

@@ -3,7 +3,7 @@
 namespace ballast::tools {
 
 prove_settings::prove_settings() {
-  run.model.layers = 2;
+  run.model.layers = 3;
   run.model.heads = 4;
   run.model.width = 128;
   run.model.context = 32;
@@ -17,8 +17,8 @@ option_set prove_options(prove_settings& settings) {
                      "Runs the same steps resident and as placed and compares every bit.");
   options.section("Arms: of the first encoding and optimizer every combination of these lists");
   options.list("placements", settings.placements, "PLACE", "device host nvme early capacity mixed",
-               "where state rests; early: on NVMe, updated during backward; capacity: weights and "
-               "gradients too");
+               "where state rests; early: on NVMe, updated during backward; capacity: weights, "
+               "gradients and activations too; mixed: activations in host memory");
   options.list("encodings", settings.encodings, "ENCODING", "exact fp32 fp16 bf16 int8",
                "how state is stored; each with every optimizer and placement");
   options.list("optimizers", settings.optimizers, "OPTIMIZER", "adamw adam sgd",

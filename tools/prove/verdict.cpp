@@ -54,11 +54,11 @@ result<verdict> run_arm(const prove_settings& settings, const proof_run& run, co
   auto parts = std::make_unique<damaging_backends>();
   const auto disk = parts->last_store();
   engine kept(expected.declared.declared, std::move(parts));
-  const auto activations = activation_bytes(run.model, run.batch);
-  if (!activations) {
-    return activations.error();
+  proof_run as_placed = run;
+  as_placed.batch.activations = placed.activations;
+  if (auto reserved = reserve_activations(kept, as_placed.model, as_placed.batch); !reserved) {
+    return reserved.error();
   }
-  kept.reserve(place::device, *activations);
   const auto sealed = kept.seal(placed.config);
   if (!sealed) {
     return sealed.error();
@@ -66,16 +66,17 @@ result<verdict> run_arm(const prove_settings& settings, const proof_run& run, co
   engine_state state(kept);
   verdict found;
   found.tiles = sealed->tiles;
-  const auto losses = follow(run, expected.declared, state, [&](std::uint64_t step) -> status {
-    for (std::size_t i = 0; i < hop_count; ++i) {
-      found.moved.moved[i] += state.report().moved.moved[i];
-    }
-    if (step != settings.flip_step || settings.flip == flip_target::none) {
-      return {};
-    }
-    return settings.flip == flip_target::memory ? flip_in_memory(kept)
-                                                : damaging_backends::damage(*disk);
-  });
+  const auto losses =
+      follow(as_placed, expected.declared, state, [&](std::uint64_t step) -> status {
+        for (std::size_t i = 0; i < hop_count; ++i) {
+          found.moved.moved[i] += state.report().moved.moved[i];
+        }
+        if (step != settings.flip_step || settings.flip == flip_target::none) {
+          return {};
+        }
+        return settings.flip == flip_target::memory ? flip_in_memory(kept)
+                                                    : damaging_backends::damage(*disk);
+      });
   if (!losses) {
     return losses.error();
   }

@@ -19,6 +19,8 @@ std::string name_of(const trace_event& event) {
   switch (event.whose.what) {
     case subject::kind::tile: return fmt::format("{} tile {}", event.name, event.whose.id);
     case subject::kind::layer: return fmt::format("{} layer {}", event.name, event.whose.id);
+    case subject::kind::activation:
+      return fmt::format("{} activation {}", event.name, event.whose.id);
     case subject::kind::none: break;
   }
   return std::string(event.name);

@@ -83,6 +83,11 @@ void add_training_options(option_set& options, train_settings& settings) {
   options.real("clip", training.clip_norm, {0, 1e30}, "global gradient norm; 0: no clipping");
   options.whole("compute-threads", training.batch.threads, {0, 1024},
                 "threads of the model's arithmetic; 0: one a core");
+  options.choice<place>(
+      "activations", training.batch.activations,
+      {{"device", place::device}, {"host", place::host}, {"nvme", place::nvme}},
+      "where the inputs of layers rest between forward and backward; off the device, two layers' "
+      "stay on it");
   options.flag("keep-activations", training.batch.keep_activations,
                "keep all activations instead of computing them again in backward");
 }

@@ -50,12 +50,12 @@ result<std::unique_ptr<training_run>> training_run::prepare(train_settings setti
 }
 
 status training_run::seal() {
-  const auto activations = activation_bytes(settings_.trainer.model, settings_.trainer.batch);
-  if (!activations) {
-    return activations.error();
-  }
   engine_ = std::make_unique<engine>(model_.declared, make_backends());
-  engine_->reserve(place::device, *activations);
+  if (auto reserved =
+          reserve_activations(*engine_, settings_.trainer.model, settings_.trainer.batch);
+      !reserved) {
+    return reserved;
+  }
   auto sealed = engine_->seal(settings_.engine);
   if (!sealed) {
     return sealed.error();
@@ -180,7 +180,8 @@ status training_run::train_steps(json_lines* log, trace_file* trace) {
 }
 
 result<step_record> training_run::one_step(std::uint64_t index) {
-  predicted_ = engine_->predict(training_visits(model_));
+  predicted_ = engine_->predict(
+      training_visits(model_, offloaded_of(settings_.trainer.model, settings_.trainer.batch)));
   const auto begin = std::chrono::steady_clock::now();
   const auto stepped = trainer_->step(index);
   if (!stepped) {

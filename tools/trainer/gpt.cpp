@@ -18,7 +18,9 @@ class typed_gpt final : public gpt {
         model_(model),
         batch_(batch),
         pool_(batch.threads),
-        library_(pool_.threads()) {
+        library_(pool_.threads()),
+        offloaded_(offloaded_of(config, batch)),
+        left_(offloaded_.blocks, std::vector<activation_id>(offloaded_.micro_batches)) {
     pool_.enter([&] {
       block_.emplace(library_, config, batch.sequences, batch.tokens, true);
       head_.emplace(library_, config, batch.rows(), batch.logit_rows, true);
@@ -122,15 +124,47 @@ class typed_gpt final : public gpt {
     const block_parameters& names = model_.blocks[index];
     result<std::unique_ptr<weights_view>> weights = state_->fetch(names.layer);
     if (!weights) return weights.error();
-    pool_.enter([&] {
-      for (std::size_t micro = 0; micro < micro_batches; ++micro) {
+    for (std::size_t micro = 0; micro < micro_batches; ++micro) {
+      if (status done = keep ? take_off(index, micro) : status(); !done) return done;
+      pool_.enter([&] {
         block_->forward(pool_, work_->scratch, names, **weights,
                         work_->boundaries[keep ? index : 0][micro].data(),
                         work_->kept(index, micro),
                         work_->boundaries[keep ? index + 1 : 0][micro].data());
-      }
-    });
+      });
+    }
     return {};
+  }
+
+  bool leaves(std::size_t index) const { return index < offloaded_.blocks; }
+
+  std::span<std::byte> input(std::size_t index, std::size_t micro) {
+    return std::as_writable_bytes(work_->boundaries[index][micro]);
+  }
+
+  /// A block's input leaves the device, and that of the block before has left it: its memory is where
+  /// the output goes.
+  status take_off(std::size_t index, std::size_t micro) {
+    if (leaves(index)) {
+      result<activation_id> stored = state_->store_activation(input(index, micro));
+      if (!stored) return stored.error();
+      left_[index][micro] = *stored;
+    }
+    return index > 0 && leaves(index - 1) ? state_->await_stored(left_[index - 1][micro])
+                                          : status();
+  }
+
+  /// A block's input is back on the device.
+  status bring_back(std::size_t index, std::size_t micro) {
+    return leaves(index) ? state_->load_activation(left_[index][micro], input(index, micro))
+                         : status();
+  }
+
+  /// A block's input is not needed any more: that of the second block before it comes there.
+  status expect_next(std::size_t index, std::size_t micro) {
+    return index >= 2 && leaves(index - 2)
+               ? state_->expect_activation(left_[index - 2][micro], input(index - 2, micro))
+               : status();
   }
 
   /// Returns the sum of the losses; leaves the stream's gradient in the last boundary.
@@ -158,8 +192,9 @@ class typed_gpt final : public gpt {
     if (!weights) return weights.error();
     result<std::unique_ptr<gradients_view>> gradients = state_->gradients(names.layer);
     if (!gradients) return gradients.error();
-    pool_.enter([&] {
-      for (std::size_t micro = 0; micro < batch_.micro_batches; ++micro) {
+    for (std::size_t micro = 0; micro < batch_.micro_batches; ++micro) {
+      if (status done = bring_back(index, micro); !done) return done;
+      pool_.enter([&] {
         const float* x = work_->boundaries[index][micro].data();
         const block_activations<T>& kept = work_->kept(index, micro);
         if (!batch_.keep_activations) {
@@ -167,8 +202,9 @@ class typed_gpt final : public gpt {
         }
         block_->backward(pool_, work_->scratch, names, **weights, **gradients, x, kept,
                          work_->gradients, stream(micro));
-      }
-    });
+      });
+      if (status done = expect_next(index, micro); !done) return done;
+    }
     return state_->push(std::move(*gradients), true);
   }
 
@@ -192,6 +228,8 @@ class typed_gpt final : public gpt {
   batch_shape batch_;
   compute_pool pool_;
   product_library<T> library_;
+  offloaded_inputs offloaded_;
+  std::vector<std::vector<activation_id>> left_;  ///< the device; [blocks][micro-batches]
   std::optional<transformer_block<T>> block_, single_block_;
   std::optional<language_head<T>> head_, single_head_;
   training_state* state_ = nullptr;

@@ -3,7 +3,8 @@
 //
 // Vertical order: a layer is fetched once a pass and visited by all micro-batches before the next
 // layer; each layer's gradient is pushed once, complete. Only layer boundaries are kept between
-// forward and backward, unless the batch_shape says otherwise; recomputing gives the same bits. All
+// forward and backward, on the device or off it, unless the batch_shape says otherwise; recomputing
+// gives the same bits. All
 // activations and scratch come from training_state::workspace, once, at attach(); afterwards only
 // oneDNN allocates, inside its products. One caller thread; the computing is done by an own pool.
 #pragma once

@@ -10,6 +10,15 @@ failure refused(std::string message) { return {errc::invalid_argument, std::move
 
 }  // namespace
 
+offloaded_inputs offloaded_of(const gpt_config& config, const batch_shape& batch) {
+  if (batch.activations == place::device || config.layers <= 2) {
+    return {};
+  }
+  return {.blocks = config.layers - 2,
+          .micro_batches = batch.micro_batches,
+          .each = size_of(dtype::f32) * config.width * batch.rows()};
+}
+
 status check(const gpt_config& config, const batch_shape& batch) {
   if (config.vocabulary == 0 || config.context == 0 || config.layers == 0 || config.heads == 0 ||
       config.width == 0) {
@@ -26,6 +35,9 @@ status check(const gpt_config& config, const batch_shape& batch) {
   if (batch.tokens > config.context) {
     return refused(fmt::format("sequences of {} tokens exceed the model's context of {}",
                                batch.tokens, config.context));
+  }
+  if (batch.activations == place::pinned) {
+    return refused("activations rest on the device, in host memory or on NVMe");
   }
   return {};
 }

@@ -32,10 +32,24 @@ struct batch_shape {
   std::uint32_t threads = 0;        ///< compute threads; 0: one a core
   bool keep_activations = false;    ///< false: only layer boundaries are kept, backward recomputes
   std::uint32_t logit_rows = 256;   ///< tokens whose logits exist at once
+  /// Where the inputs of blocks rest between forward and backward: on the device, or off it.
+  place activations = place::device;
 
   std::uint64_t rows() const { return std::uint64_t{sequences} * tokens; }
   std::uint64_t step_tokens() const { return rows() * micro_batches; }
 };
+
+/// Inputs of blocks that leave the device in forward and come back in backward, one activation a block
+/// and micro-batch. Those of the last two blocks stay: nothing else needs their memory meanwhile.
+struct offloaded_inputs {
+  std::uint32_t blocks = 0;  ///< the first ones
+  std::uint32_t micro_batches = 0;
+  bytes each;
+
+  std::uint64_t count() const { return std::uint64_t{blocks} * micro_batches; }
+};
+
+offloaded_inputs offloaded_of(const gpt_config& config, const batch_shape& batch);
 
 /// Errors: invalid_argument with the value and what it must be
 status check(const gpt_config& config, const batch_shape& batch);

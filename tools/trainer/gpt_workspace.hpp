@@ -19,7 +19,9 @@ struct scratch_sizes {
 
 template <class T>
 struct gpt_workspace {
-  std::vector<std::vector<std::span<float>>> boundaries;       ///< [layers + 1][micro-batches]
+  /// [layers + 1][micro-batches]; where inputs leave the device, a block's and that of the second
+  /// one after it share memory
+  std::vector<std::vector<std::span<float>>> boundaries;
   std::vector<std::vector<block_activations<T>>> activations;  ///< kept ones, or a single shared
   block_gradients<T> gradients;
   head_activations<T> head;
@@ -28,10 +30,15 @@ struct gpt_workspace {
   gpt_workspace(carver& from, const gpt_config& config, const batch_shape& batch,
                 std::size_t head_chunk, const scratch_sizes& sizes)
       : gradients(from, config, batch.rows()), head(from, config, head_chunk, true) {
+    const bool shared = batch.activations != place::device;
     boundaries.resize(config.layers + 1);
-    for (auto& layer : boundaries) {
+    for (std::uint32_t index = 0; index <= config.layers; ++index) {
+      if (shared && index >= 2 && index < config.layers) {
+        boundaries[index] = boundaries[index - 2];
+        continue;
+      }
       for (std::uint32_t micro = 0; micro < batch.micro_batches; ++micro) {
-        layer.push_back(from.take<float>(batch.rows() * config.width));
+        boundaries[index].push_back(from.take<float>(batch.rows() * config.width));
       }
     }
     activations.resize(batch.keep_activations ? config.layers : 1);

@@ -51,9 +51,27 @@ class training_state {
   virtual status push(std::unique_ptr<gradients_view> gradients, bool last) = 0;
   virtual result<step_outcome> step(const step_options& options) = 0;
 
+  // Activations off the device, where a state keeps any (engine.hpp says what each call promises).
+
+  virtual result<activation_id> store_activation(std::span<const std::byte>) {
+    return keeps_no_activations();
+  }
+  virtual status await_stored(activation_id) { return keeps_no_activations(); }
+  virtual status expect_activation(activation_id, std::span<std::byte>) {
+    return keeps_no_activations();
+  }
+  virtual status load_activation(activation_id, std::span<std::byte>) {
+    return keeps_no_activations();
+  }
+
   /// Device memory for activations and workspaces, under the same cap as everything else; it lives
   /// as long as the state. 64 B aligned.
   virtual result<std::span<std::byte>> workspace(bytes size) = 0;
+
+ private:
+  static failure keeps_no_activations() {
+    return {errc::unsupported, "this state keeps all activations on the device"};
+  }
 };
 
 }  // namespace ballast::tools

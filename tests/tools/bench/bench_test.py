@@ -168,11 +168,14 @@ class Adam(Bench):
         self.assertEqual([row["bytes_per_parameter"] for row in rows], [26, 26, 28, 18, 12.125])
 
     def test_beyond_the_cache_there_is_a_limit(self):
-        rows, table = self.document("adam", "--elements", "16Mi", "--threads", "2",
+        small = bench("adam", "--elements", ODD, "--rounds", "1", "--encodings", "exact", "--json", "-")
+        cache = json.loads(small.stdout)["context"]["last_cache_bytes"]
+        elements = max(16 << 20, cache // 8)  # which take 16 bytes each
+        rows, table = self.document("adam", "--elements", str(elements), "--threads", "2",
                                     "--encodings", "exact", "--gradients", "f32")
         self.assertEqual(len(rows), 1)
         self.assertIsNotNone(rows[0]["limit"])
-        self.assertRegex(table, r"adamw exact f32 +16777216 +2 .* 28\.000")
+        self.assertRegex(table, rf"adamw exact f32 +{elements} +2 .* 28\.000")
 
     def test_a_flipped_bit_is_noticed(self):
         done = bench("adam", "--elements", ODD, "--flip")

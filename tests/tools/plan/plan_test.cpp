@@ -76,8 +76,8 @@ TEST(VisitCosts, StandAfterTheirVisits) {
   gpt_config config{.layers = 3, .heads = 1, .width = 8};
   const gpt_model model = declare(config);
   const visit_costs costs{1, 10, 100, 1000, 10000};
-  const auto timed = timed_visits(model, costs);
-  ASSERT_EQ(timed.size(), training_visits(model).size());
+  const auto timed = timed_visits(model, {}, costs);
+  ASSERT_EQ(timed.size(), training_visits(model, {}).size());
   double sum = 0;
   std::vector<double> seconds;
   for (const timed_visit& each : timed) {
