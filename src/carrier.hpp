@@ -15,6 +15,7 @@
 
 namespace ballast {
 
+class carrier_group;
 class tile_pipeline;
 
 /// Of a run's tiles.
@@ -36,6 +37,7 @@ struct carrier {
   };
 
   tile_pipeline* owner = nullptr;
+  carrier_group* group = nullptr;
   std::span<std::byte> buffer;
   tile_id holds;
   bool cached = false;   ///< `holds` stays in the buffer
@@ -44,6 +46,13 @@ struct carrier {
   std::array<leg, tile_array_count> legs;
   std::atomic<std::uint32_t> under_way = 0;  ///< transfers
 
+  /// Holds another tile, of which nothing is there yet.
+  void take(tile_id which) {
+    holds = which;
+    for (leg& each : legs) {
+      each.changed = false;
+    }
+  }
   /// Before the work: what it does not hold already of the tile, whose home is `home`, is going. True
   /// when anything is.
   bool choose_to_read(tile_movement moved, const tile_home& home);

@@ -61,6 +61,7 @@ void engine::reserve(place where, bytes size) {
 }
 
 engine_config engine::resolved(engine_config config) const {
+  config.tile_elements = tile_of(config);
   if (config.io == io_backend::automatic && backends_->nvme_is_memory(config)) {
     config.io = io_backend::inlined;
   }

@@ -16,7 +16,11 @@ tile_pipeline::tile_pipeline(const layout& where, const blueprint& drawn, tile_h
       carriers_(drawn.staging.count),
       cache_size_(drawn.cached_tiles),
       kept_(where.tiles().size()),
-      carrier_of_(where.tiles().size()) {
+      carrier_of_(where.tiles().size()),
+      passing_(std::span(carriers_).first(carriers_.size() - cache_size_), carriers_.size()),
+      staying_(std::span(carriers_).last(cache_size_),
+               std::max<std::size_t>((carriers_.size() - cache_size_ + 1) / 2,
+                                     threads.plan().threads())) {
   for (std::uint32_t i = 0; i < carriers_.size(); ++i) {
     carriers_[i].owner = this;
     carriers_[i].buffer = homes.staging(i);
@@ -25,8 +29,6 @@ tile_pipeline::tile_pipeline(const layout& where, const blueprint& drawn, tile_h
       carriers_[i].legs[index_of(each)].array = each;
     }
   }
-  staged_.reserve(where.tiles().size());
-  idle_.reserve(carriers_.size());
 }
 
 /// Which of the run's tiles are in the cache, and which are to be there when it ends.
@@ -66,17 +68,13 @@ void tile_pipeline::open(std::span<const tile_id> tiles, movement moved, const w
   line_up(tiles, then);
   const std::lock_guard hold(gate_);
   more_may_come_ = true;
-  next_staged_ = 0;
-  staged_.clear();
-  idle_.clear();
   for (carrier& each : carriers_) {
     for (leg& part : each.legs) {
       part.outcome = {};
     }
-    if (!each.cached) {
-      idle_.push_back(&each);
-    }
   }
+  passing_.open();
+  staying_.open();
 }
 
 void tile_pipeline::feed(std::span<const tile_id> some) {
@@ -88,22 +86,16 @@ void tile_pipeline::feed(std::span<const tile_id> some) {
     }
     return;
   }
-  std::vector<carrier*> woken;
   {
     const std::lock_guard hold(gate_);
     for (const tile_id each : some) {
       if (homes_.at(each).where == place::nvme && !cached(each)) {
-        staged_.push_back(each);
+        (kept_[each.value] != 0 ? staying_ : passing_).bring(each);
       }
     }
-    const std::size_t wanted = std::min(idle_.size(), staged_.size() - next_staged_);
-    woken.assign(idle_.end() - static_cast<std::ptrdiff_t>(wanted), idle_.end());
-    idle_.resize(idle_.size() - wanted);
-    under_way_ += wanted;
   }
-  for (carrier* const each : woken) {
-    begin(*each);
-  }
+  go_on(passing_);
+  go_on(staying_);
 }
 
 status tile_pipeline::finish(std::span<const tile_id> rest) {
@@ -111,16 +103,10 @@ status tile_pipeline::finish(std::span<const tile_id> rest) {
   if (!homes_.inlined()) {
     feed(rest);
   }
-  std::vector<carrier*> incomplete;
   {
     const std::lock_guard hold(gate_);
-    under_way_ += in_cache_.size();
     for (carrier* const each : in_cache_) {
-      if (each->choose_to_read(movement_, homes_.at(each->holds))) {
-        incomplete.push_back(each);
-      } else {
-        found_.push_back(each);
-      }
+      staying_.resume(*each);
     }
     for (const tile_id each : rest) {
       if (homes_.inlined() || homes_.at(each).where != place::nvme) {
@@ -128,15 +114,16 @@ status tile_pipeline::finish(std::span<const tile_id> rest) {
       }
     }
   }
-  for (carrier* const each : incomplete) {
-    start(*each, true);
-  }
+  go_on(staying_);
   return drain();
 }
 
 status tile_pipeline::drain() {
   const status outcome = serve_all();
   todo_ = nullptr;
+  const std::lock_guard hold(gate_);
+  passing_.close();
+  staying_.close();
   return outcome;
 }
 
@@ -145,6 +132,7 @@ status tile_pipeline::flush() {
     if (each.choose_to_flush()) {
       {
         const std::lock_guard hold(gate_);
+        each.group->occupy();
         ++under_way_;
       }
       start(each, false);
@@ -165,24 +153,38 @@ void tile_pipeline::drop_cache() {
   }
 }
 
-/// A carrier whose tile is done with takes the next one, or rests.
-void tile_pipeline::begin(carrier& with) {
+/// Carriers that have nothing to do take the group's next tiles.
+void tile_pipeline::go_on(carrier_group& group) {
+  for (;;) {
+    carrier* taken = nullptr;
+    {
+      const std::lock_guard hold(gate_);
+      taken = failures_.any() ? nullptr : group.take();
+      if (taken == nullptr) {
+        return;
+      }
+      ++under_way_;
+      if (!taken->choose_to_read(movement_, homes_.at(taken->holds))) {
+        hand_to_worker(*taken);
+        continue;
+      }
+    }
+    start(*taken, true);
+  }
+}
+
+/// A carrier is done with its tile: the next one may begin, and the run may be over.
+void tile_pipeline::end(carrier& with) {
   {
     const std::lock_guard hold(gate_);
-    if (with.cached || failures_.any() || next_staged_ == staged_.size()) {
-      rest(with);
-      return;
-    }
-    with.holds = staged_[next_staged_++];
-    for (leg& each : with.legs) {
-      each.changed = false;
-    }
-    if (!with.choose_to_read(movement_, homes_.at(with.holds))) {
-      hand_to_worker(with);
-      return;
-    }
+    with.group->give_back(with);
   }
-  start(with, true);
+  go_on(*with.group);
+  const std::lock_guard hold(gate_);
+  --under_way_;
+  if (over()) {
+    work_or_end_.notify_all();
+  }
 }
 
 /// The transfers of the legs that are going; the last one to arrive may hand the carrier on.
@@ -229,7 +231,7 @@ void tile_pipeline::arrived(leg& which, const status& outcome) {
     return;
   }
   if (with.outcome() && !with.reading) {
-    begin(with);
+    end(with);
     return;
   }
   with.moving = !with.reading;
@@ -244,17 +246,6 @@ void tile_pipeline::hand_to_worker(carrier& with) {
     work_or_end_.notify_one();
   } else if (more_may_come_) {
     workers_.arena().enqueue(early_.defer([this] { serve(false); }));
-  }
-}
-
-/// gate_ is held.
-void tile_pipeline::rest(carrier& with) {
-  if (!with.cached) {
-    idle_.push_back(&with);
-  }
-  --under_way_;
-  if (over()) {
-    work_or_end_.notify_all();
   }
 }
 
@@ -327,7 +318,7 @@ void tile_pipeline::work_on(carrier& with) {
     }
   }
   failures_.note(outcome);
-  begin(with);
+  end(with);
 }
 
 /// A write has failed: what was not written goes elsewhere, where there is room.
@@ -346,7 +337,7 @@ void tile_pipeline::change_folder(carrier& with) {
     return;
   }
   failures_.note(with.outcome());
-  begin(with);
+  end(with);
 }
 
 /// An exception would strand its carrier: it becomes a failure instead.

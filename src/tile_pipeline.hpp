@@ -21,8 +21,8 @@
 // The first error stops new tiles; those under way end. A write that failed is no error yet where
 // another folder has room: a worker stamps the tile for its new extent, and it is written again.
 //
-// Carriers beyond the depth are the cache: a tile that is to be kept stays in its carrier after the
-// work, its state unwritten, and the next run finds it there. As steps alternate their direction, the
+// Carriers beyond the depth are the cache (carrier_group): a tile that is to be kept is read into one of
+// them and stays there after the work, its state unwritten, and the next run finds it. As steps alternate their direction, the
 // tail of one is the head of the next, and of T tiles on NVMe C are neither read nor written. Only
 // weights are written even so: whoever fetches them reads them from NVMe; and a gradient is read even
 // so, because each step pushes another one.
@@ -40,7 +40,7 @@
 #include <span>
 #include <vector>
 
-#include "carrier.hpp"
+#include "carrier_group.hpp"
 #include "first_failure.hpp"
 #include "tile_homes.hpp"
 #include "tile_work.hpp"
@@ -97,12 +97,12 @@ class tile_pipeline {
   void line_up(std::span<const tile_id> tiles, after then);
 
   // On any thread.
-  void begin(carrier& with);
+  void go_on(carrier_group& group);
+  void end(carrier& with);
   void start(carrier& with, bool reading);
   void submit(leg& which);
   void arrived(leg& which, const status& outcome);
   void hand_to_worker(carrier& with);
-  void rest(carrier& with);
   bool over() const { return under_way_ == 0 && direct_.empty(); }
 
   // On workers.
@@ -133,12 +133,10 @@ class tile_pipeline {
   // Guarded by gate_.
   std::mutex gate_;
   std::condition_variable work_or_end_;
-  std::uint32_t waiting_ = 0;    ///< workers, for either
-  bool more_may_come_ = false;   ///< nobody waits for the end yet
-  std::size_t under_way_ = 0;    ///< carriers that do not rest
-  std::vector<tile_id> staged_;  ///< to be brought in, in order
-  std::size_t next_staged_ = 0;
-  std::vector<carrier*> idle_;    ///< wait for a tile
+  std::uint32_t waiting_ = 0;   ///< workers, for either
+  bool more_may_come_ = false;  ///< nobody waits for the end yet
+  std::size_t under_way_ = 0;   ///< carriers that are busy
+  carrier_group passing_, staying_;
   std::deque<carrier*> arrived_;  ///< wait for a worker, the disk for them
   std::deque<carrier*> found_;    ///< of in_cache_, wait for a worker
   std::deque<tile_id> direct_;    ///< need no carrier, wait for a worker

@@ -137,7 +137,8 @@ void add_engine_options(option_set& options, engine_config& config) {
 
   options.section("Engine");
   options.count("tile-elements", config.tile_elements,
-                "elements of a tile, the unit of movement; a multiple of 4096");
+                "elements of a tile, the unit of movement, a multiple of 4096; 0: 1Mi, or 128Ki "
+                "where folders for NVMe are given");
   options.whole("pipeline-depth", config.pipeline_depth, {1, 1024},
                 "tiles under way between NVMe and the optimizer");
   options.whole("layer-slots", config.layer_slots, {1, 1024},

@@ -45,8 +45,8 @@ struct engine_config {
   /// Of the same tiles: host, or nvme, where what was pushed is written and the update reads it.
   /// Gradients that are summed over several pushes (tied parameters) stay in host memory.
   place gradients = place::host;
-  elements tile_elements{1u << 20};  ///< a multiple of block_elements
-  std::uint32_t pipeline_depth = 4;  ///< tiles under way between NVMe and the optimizer
+  elements tile_elements{};          ///< a multiple of block_elements; 0: tile_of() decides
+  std::uint32_t pipeline_depth = 8;  ///< tiles under way between NVMe and the optimizer
   std::uint32_t layer_slots = 2;     ///< layers whose weights are on the device at once
   std::uint32_t gradient_slots = 2;  ///< layers whose gradient is on the device at once
   std::uint32_t threads = 0;         ///< engine threads; 0: plan_threads() decides
@@ -65,5 +65,15 @@ struct engine_config {
   std::uint32_t io_depth = 8;
   std::uint32_t io_deadline_seconds = 30;  ///< an I/O older than this is reported
 };
+
+/// Elements of a tile: as asked for, else what suits the places. A disk reads and writes at once
+/// without loss while all that is under way stays in a cache of some MiB, so where there is one tiles
+/// are short. Memory and devices take long ones faster.
+constexpr elements tile_of(const engine_config& config) {
+  if (config.tile_elements.value > 0) {
+    return config.tile_elements;
+  }
+  return {std::uint64_t{1} << (config.nvme.empty() ? 20 : 17)};
+}
 
 }  // namespace ballast

@@ -44,7 +44,7 @@ class Engine : public testing::Test {
  protected:
   void start(engine_config config, small_model declared = {}) {
     config.threads = 2;
-    if (config.tile_elements == elements{1u << 20}) {
+    if (config.tile_elements == elements{}) {
       config.tile_elements = block_elements;
     }
     auto parts = std::make_unique<fakes::plain_backends>();

@@ -135,7 +135,7 @@ TEST_F(Forecast, TakesTheLongerOfDiskAndArithmeticAndATileOfTheOther) {
   EXPECT_NEAR(seconds(made, activity::optimizer), 0.64, close);
   EXPECT_EQ(made.binds, resource::disk);
   EXPECT_NEAR(made.bound, 3.2 + 0.02, close);
-  EXPECT_EQ(made.tiles_ahead, 4u);
+  EXPECT_EQ(made.tiles_ahead, 8u);
   rates_.updates.front().host = 6.4 / all_elements;
   EXPECT_NEAR(foreseen().seconds(), compute + 6.4 + 0.1, close);
   EXPECT_EQ(foreseen().binds, resource::processors);

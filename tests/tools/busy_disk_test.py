@@ -22,7 +22,7 @@ import subprocess
 import sys
 
 BUSY, IDLE = 0.99, 0.01
-CARRIERS = 4  # --pipeline-depth's default
+CARRIERS = 4
 TRIES = 3
 
 

@@ -23,7 +23,7 @@ namespace {
 constexpr bytes page{4096};
 
 bytes extent_size(const synthetic_training& of, const engine_config& config) {
-  return round_up(of.arrays().state(config.tile_elements), page);
+  return round_up(of.arrays().state(tile_of(config)), page);
 }
 
 /// Of weights or gradients, all of them.
@@ -32,7 +32,7 @@ bytes compute_copy(const synthetic_training& of) {
 }
 
 std::uint32_t tiles_of(const synthetic_training& of, const engine_config& config) {
-  return static_cast<std::uint32_t>(count_up(of.count(), config.tile_elements));
+  return static_cast<std::uint32_t>(count_up(of.count(), tile_of(config)));
 }
 
 /// Of every folder's file: tiles take turns among them.
@@ -83,7 +83,7 @@ loop_arm::loop_arm(const synthetic_training& of, const engine_config& config,
       region_(std::move(region)),
       updates_(std::move(updates)),
       files_(std::move(files)),
-      digests_(1, static_cast<std::uint32_t>(count_up(config.tile_elements, digest_slice)) *
+      digests_(1, static_cast<std::uint32_t>(count_up(tile_of(config), digest_slice)) *
                       tiles_of(of, config)) {
   const std::size_t copy = compute_copy(of).value;
   const std::span<std::byte> all = region_->span();
@@ -109,12 +109,12 @@ std::string loop_arm::description() const {
 std::uint32_t loop_arm::tiles() const { return tiles_of(of_, config_); }
 
 elements loop_arm::tile_count(std::uint32_t tile) const {
-  return intersect({config_.tile_elements * tile, config_.tile_elements}, {{0}, of_.count()}).count;
+  return intersect({tile_of(config_) * tile, tile_of(config_)}, {{0}, of_.count()}).count;
 }
 
 extent loop_arm::extent_of(std::uint32_t tile) const {
   const auto folders = static_cast<std::uint32_t>(config_.nvme.size());
-  const auto slices = static_cast<std::uint32_t>(count_up(config_.tile_elements, digest_slice));
+  const auto slices = static_cast<std::uint32_t>(count_up(tile_of(config_), digest_slice));
   return {.address = {file_size(of_, config_).value * (tile % folders) +
                       extent_.value * (tile / folders)},
           .size = round_up(arrays_.state(tile_count(tile)), page),
@@ -131,7 +131,7 @@ state_view loop_arm::view_of(std::uint32_t tile, std::span<std::byte> state, ele
     next += width.of(all).value;
     return begin == next ? nullptr : begin + width.of(from).value;
   };
-  const elements first = config_.tile_elements * tile + from;
+  const elements first = tile_of(config_) * tile + from;
   const std::size_t at = size_of(arrays_.weights).value * first.value;
   state_view made;
   made.weights = weights_.data() + at;
@@ -385,14 +385,13 @@ result<step_sample> loop_arm::step() {
 }
 
 status loop_arm::masters(elements first, std::span<float> values) {
-  const auto tile = static_cast<std::uint32_t>(first / config_.tile_elements);
+  const auto tile = static_cast<std::uint32_t>(first / tile_of(config_));
   const std::span<std::byte> state = buffers_.front().memory;
   if (const status read = move_now(tile, state, true); !read) {
     return read;
   }
   updates_->decode_master(
-      of_.stored(), view_of(tile, state, first - config_.tile_elements * tile, {values.size()}),
-      values);
+      of_.stored(), view_of(tile, state, first - tile_of(config_) * tile, {values.size()}), values);
   return {};
 }
 

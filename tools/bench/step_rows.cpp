@@ -44,7 +44,7 @@ void step_rows::add(const entrant& of, const series& limit, const std::string& l
                 .params = {{"optimizer", "adamw"},
                            {"encoding", std::string(to_string(training_.stored()))},
                            {"elements", training_.count().value},
-                           {"tile_elements", settings_.engine.tile_elements.value},
+                           {"tile_elements", tile_of(settings_.engine).value},
                            {"pipeline_depth", settings_.engine.pipeline_depth},
                            {"tiles", of.arm->tiles()},
                            {"cached_tiles", of.samples.front().cached_tiles}},

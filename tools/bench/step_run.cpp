@@ -65,8 +65,8 @@ result<engine_config> step_run::config_of(step_way way) const {
   }
   config.host_memory = summary->total(place::host);
   if (way == step_way::cached) {
-    const std::uint64_t tiles = count_up(training_.count(), config.tile_elements);
-    const bytes tile = round_up(training_.arrays().state(config.tile_elements), bytes{4096});
+    const std::uint64_t tiles = count_up(training_.count(), tile_of(config));
+    const bytes tile = round_up(training_.arrays().state(tile_of(config)), bytes{4096});
     *config.host_memory += tile * ((tiles + 2) / 3);
   }
   return config;

@@ -146,7 +146,7 @@ class description {
       const engine_config& engine = settings_.run.engine;
       const state_layout arrays = layout_of(config_.stored, kind_of(config_.optimizer));
       const auto rehearsed = rehearse_disk(*parts_, engine,
-                                           {arrays.state(std::min(engine.tile_elements, longest_)),
+                                           {arrays.state(std::min(tile_of(engine), longest_)),
                                             std::max(tiles, 1U), engine.pipeline_depth});
       if (!rehearsed) {
         return rehearsed.error();
@@ -171,7 +171,7 @@ class description {
     const std::uint64_t on_disk = places_.tiles[static_cast<std::size_t>(place::nvme)];
     const auto rehearsed = rehearse_update(
         settings_.run.engine, config_,
-        {config_.layers, longest_, settings_.run.engine.tile_elements * on_disk}, place::nvme);
+        {config_.layers, longest_, tile_of(settings_.run.engine) * on_disk}, place::nvme);
     if (!rehearsed) {
       return rehearsed.error();
     }

@@ -147,6 +147,7 @@ train_settings train_settings::for_demo() {
   demo.engine.host_memory = 67_MiB;
   demo.engine.nvme = {{"."}};
   demo.engine.tile_elements = {128 * 1024};
+  demo.engine.pipeline_depth = 4;
   demo.engine.gradient_slots = 1;
   return demo;
 }
