@@ -1,14 +1,16 @@
 #include "comm/one_rank.hpp"
 
-#include <algorithm>
 #include <ballast/assert.hpp>
 #include <cstring>
+
+#include "comm/private_region.hpp"
+#include "comm/settled_ticket.hpp"
 
 namespace ballast::comm {
 namespace {
 
 void copy_unless_same(std::span<std::byte> to, std::span<const std::byte> from) {
-  require(to.size() == from.size(), "with one rank the shard is the whole");
+  require(to.size() == from.size(), "a shard is as long as its range");
   if (!to.empty() && to.data() != from.data()) {
     std::memmove(to.data(), from.data(), to.size());
   }
@@ -20,27 +22,33 @@ class one_rank final : public communicator {
   rank self() const override { return {0}; }
   std::uint32_t size() const override { return 1; }
 
-  status reduce_scatter(std::span<std::byte> whole, std::span<std::byte> shard, dtype,
-                        collective_tag, stream_ref) override {
-    copy_unless_same(shard, whole);  // the sum of one value is that value, already rounded
-    return {};
+  result<std::unique_ptr<memory_region>> make_region(bytes size) override {
+    return make_private_region(size);
   }
 
-  status all_gather(std::span<const std::byte> shard, std::span<std::byte> whole, collective_tag,
-                    stream_ref) override {
-    copy_unless_same(whole, shard);
-    return {};
+  ticket reduce_scatter(const reduction& what, collective_tag, completion done) override {
+    // The sum of one value is that value, already rounded.
+    copy_unless_same(what.shard, own(what.whole, what.shards, size_of(what.type)));
+    return over_.give(done);
   }
 
-  status all_gather_sums(std::span<const double> own, std::span<double> all,
-                         collective_tag) override {
-    copy_unless_same(std::as_writable_bytes(all), std::as_bytes(own));
-    return {};
+  ticket all_gather(const gathering& what, collective_tag, completion done) override {
+    copy_unless_same(own(what.whole, what.shards, what.element), what.shard);
+    return over_.give(done);
   }
 
   result<bool> any(bool mine, collective_tag) override { return mine; }
 
-  status barrier(collective_tag) override { return {}; }
+  void abort(std::string_view) override {}  // nobody else is there to hear it
+
+ private:
+  template <class Byte>
+  static std::span<Byte> own(std::span<Byte> whole, shard_ranges shards, bytes width) {
+    require(shards.size() == 1, "a range a rank");
+    return whole.subspan(shards[0].begin.value * width.value, shards[0].count.value * width.value);
+  }
+
+  settled_ticket over_;
 };
 
 }  // namespace

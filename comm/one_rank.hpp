@@ -10,7 +10,7 @@ namespace ballast::comm {
 /// Copies only where source and target are different memory, which the CPU must be able to address.
 ///
 /// Threads: any
-/// Errors:  none; spans of unequal size are a contract failure
+/// Errors:  none; a shard of another size than its range is a contract failure
 std::unique_ptr<communicator> make_one_rank_communicator();
 
 }  // namespace ballast::comm

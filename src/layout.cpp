@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <ballast/rounding.hpp>
+#include <ballast/shard.hpp>
 #include <set>
 #include <string_view>
 
@@ -50,13 +51,6 @@ result<layer_layout> place_own(const model& declared, const layer& source,
   placed.size = round_up(next, block_elements);
   placed.buffer = placed.size;
   return placed;
-}
-
-/// This rank's shard: ceil(blocks / world) blocks each, the last short or empty.
-element_range shard_of(elements layer_size, rank self, std::uint32_t world_size) {
-  const std::uint64_t blocks = layer_size / block_elements;
-  const elements share = block_elements * ((blocks + world_size - 1) / world_size);
-  return intersect({{0}, layer_size}, {share * self.value, share});
 }
 
 result<void> check_names(const model& declared) {

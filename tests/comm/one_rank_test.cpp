@@ -18,11 +18,13 @@ struct one_rank_world {
   }
 };
 
-TEST(OneRank, RefusesAShardThatIsNotTheWhole) {
+TEST(OneRank, RefusesAShardThatIsNotItsRange) {
   const auto one = make_one_rank_communicator();
   std::vector<std::byte> whole(64);
   std::vector<std::byte> half(32);
-  EXPECT_DEATH((void)one->all_gather(half, whole, {}, {}), "with one rank the shard is the whole");
+  const element_range all{{0}, {64}};
+  EXPECT_DEATH((void)one->all_gather({half, whole, {&all, 1}, {1}}, {}),
+               "a shard is as long as its range");
 }
 
 TEST(Ranks, WhatIsNotThereSaysSo) {

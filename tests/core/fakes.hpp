@@ -309,19 +309,13 @@ class lone_rank final : public communicator {
   std::string_view name() const override { return "lone"; }
   rank self() const override { return {0}; }
   std::uint32_t size() const override { return 1; }
-  status reduce_scatter(std::span<std::byte>, std::span<std::byte>, dtype, collective_tag,
-                        stream_ref) override {
-    return {};
+  result<std::unique_ptr<memory_region>> make_region(bytes) override {
+    return failure{errc::unsupported, "a lone rank has no peers"};
   }
-  status all_gather(std::span<const std::byte>, std::span<std::byte>, collective_tag,
-                    stream_ref) override {
-    return {};
-  }
-  status all_gather_sums(std::span<const double>, std::span<double>, collective_tag) override {
-    return {};
-  }
+  ticket reduce_scatter(const reduction&, collective_tag, completion) override { return {}; }
+  ticket all_gather(const gathering&, collective_tag, completion) override { return {}; }
   result<bool> any(bool mine, collective_tag) override { return mine; }
-  status barrier(collective_tag) override { return {}; }
+  void abort(std::string_view) override {}
 };
 
 /// Plain gradient descent on fp32 weights, p -= step_size * g, one multiplication and one
