@@ -13,9 +13,9 @@ import sys
 
 # Object files by the widest instructions they may hold.
 AVX512 = re.compile(r"(cpu/.*kernels/avx512\.cpp|tools/trainer/.*kernels_avx512\.cpp|"
-                    r"tools/bench/.*(traffic|passes)_avx512\.cpp)\.o$")
+                    r"tools/bench/.*(traffic|passes)_avx512\.cpp|comm/.*sum_loops_avx512\.cpp)\.o$")
 AVX2 = re.compile(r"(cpu/.*kernels/avx2\.cpp|tools/trainer/.*kernels_avx2\.cpp|"
-                  r"tools/bench/.*traffic_avx2\.cpp)\.o$")
+                  r"tools/bench/.*traffic_avx2\.cpp|comm/.*sum_loops_avx2\.cpp)\.o$")
 
 # 64-byte registers, mask registers, and the registers that only EVEX encodes.
 WIDE = re.compile(r"%zmm|%k[0-7]\b|%[xy]mm(1[6-9]|2[0-9]|3[01])\b")

@@ -1,0 +1,62 @@
+// Collectives of ranks on one host: each reads what it needs where its peers have it, sums in
+// ascending order and writes straight to the final place.
+//
+// A collective is two meetings: one before anybody reads, in which all have posted what they bring,
+// and one after everybody has read. Memory that peers cannot address goes through the stages, piece
+// by piece, with two meetings a piece.
+#pragma once
+
+#include <memory>
+
+#include "comm/collectives.hpp"
+#include "comm/peer_memory.hpp"
+#include "comm/rank_board.hpp"
+
+namespace ballast::comm {
+
+class host_ranks final : public collectives {
+ public:
+  host_ranks(std::string_view name, rank_board board, std::shared_ptr<peer_memory> memory);
+  ~host_ranks() override;
+
+  std::string_view name() const override { return name_; }
+  rank self() const override { return board_.number(board_.self()); }
+  std::uint32_t size() const override { return board_.size(); }
+
+  result<std::unique_ptr<memory_region>> make_region(bytes size) override;
+  status reduce_scatter(const reduction& what, collective_tag tag) override;
+  status all_gather(const gathering& what, collective_tag tag) override;
+  result<bool> any(bool mine, collective_tag tag) override;
+  void abort(std::string_view cause) override;
+
+ private:
+  /// Some elements of every shard: the same place in each.
+  struct piece {
+    elements at;
+    elements most;
+
+    element_range of(element_range shard) const {
+      return intersect({shard.begin + at, most}, shard);
+    }
+  };
+
+  /// Calls stage(piece) where this rank's memory is not known to its peers, then take(piece), between
+  /// meetings: for everything at once, or for pieces of which `shares` fit into a stage.
+  template <class Stage, class Take>
+  status by_pieces(const posted_call& mine, shard_ranges shards, bytes width, std::uint64_t shares,
+                   const Stage& stage, const Take& take);
+  /// Where the rank in a seat has what its share of a piece begins with: in its own memory, `known`
+  /// bytes behind what it has posted, or else in its stage, `staged` bytes from the front.
+  const std::byte* find(rank seat, bytes known, bytes staged) const;
+  /// read(at, count) for slices of [0, size), while nobody has failed.
+  template <class Read>
+  void read_in_slices(std::size_t size, const Read& read) const;
+
+  std::string_view name_;
+  rank_board board_;
+  std::shared_ptr<peer_memory> memory_;
+  std::vector<const std::byte*> sources_;  ///< by seat
+  std::uint64_t regions_ = 0;
+};
+
+}  // namespace ballast::comm

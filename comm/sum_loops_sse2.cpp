@@ -1,0 +1,7 @@
+#include "comm/sum_loops_body.hpp"
+
+namespace ballast::comm {
+
+const sum_loops sse2_sums = all_sums;
+
+}  // namespace ballast::comm

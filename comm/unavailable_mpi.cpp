@@ -1,0 +1,11 @@
+#include "comm/ranks.hpp"
+
+namespace ballast::comm {
+
+result<std::unique_ptr<communicator>> make_mpi_communicator(rank_limits) {
+  return failure{errc::unsupported,
+                 "ranks under MPI: this build has none; configure it with -DBALLAST_MPI=ON, or run "
+                 "one rank"};
+}
+
+}  // namespace ballast::comm
