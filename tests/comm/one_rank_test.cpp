@@ -30,7 +30,7 @@ TEST(OneRank, RefusesAShardThatIsNotItsRange) {
 TEST(Ranks, WhatIsNotThereSaysSo) {
   EXPECT_EQ(make_mpi_communicator().error().code, errc::unsupported);
   EXPECT_EQ(make_nccl_communicator().error().code, errc::unsupported);
-  EXPECT_NE(make_mpi_communicator().error().message.find("-DBALLAST_MPI=ON"), std::string::npos);
+  EXPECT_NE(make_mpi_communicator().error().message.find("MPI"), std::string::npos);
 }
 
 }  // namespace

@@ -1,0 +1,75 @@
+// A rank under mpirun that gathers over and over, until one of them does something wrong: what
+// mpi_failure_test.py watches.
+//
+//   failing_rank DEED RANK     abort, throw, leave, mismatch, late, compute: at the third collective
+//                              of that rank; wait: nothing; whoever watches does it
+//
+// Prints "rank R: process P" when it has begun, and what it was told when it ends.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <comm/ranks.hpp>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "tests/conformance/collective_values.hpp"
+
+namespace {
+
+using namespace ballast;
+
+constexpr std::uint64_t turn_of_the_deed = 3;
+constexpr std::uint64_t turns = 100'000;
+
+void do_deed(const std::string& deed, communicator& ranks, collective_tag& tag) {
+  if (deed == "abort") ranks.abort("no space left on /scratch");
+  if (deed == "throw") throw std::runtime_error("an exception of the test");
+  if (deed == "mismatch") tag.sequence += 100;
+  if (deed == "late") std::this_thread::sleep_for(std::chrono::seconds(30));
+}
+
+status run(const std::string& deed, std::uint32_t doer) {
+  auto made = comm::make_mpi_communicator({.lateness = std::chrono::seconds(7)});
+  if (!made) return made.error();
+  communicator& ranks = **made;
+  const std::uint32_t self = ranks.self().value;
+  fmt::print("rank {}: process {}\n", self, ::getpid());
+  std::fflush(stdout);
+  const auto shards = conformance::layer_shards(64, ranks.size());
+  const auto region = ranks.make_region({64 * 4096 * 4});
+  if (!region) return region.error();
+  const auto whole = (*region)->span();
+  const element_range own = shards[self];
+  const auto shard = whole.subspan(own.begin.value * 4, own.count.value * 4);
+  for (std::uint64_t turn = 0; turn < turns; ++turn) {
+    collective_tag tag{{1}, turn};
+    if (turn == turn_of_the_deed && self == doer) {
+      if (deed == "leave") return {};
+      do_deed(deed, ranks, tag);
+    }
+    // The others compute, and look at nothing.
+    if (turn == turn_of_the_deed && deed == "compute") {
+      std::this_thread::sleep_for(std::chrono::seconds(60));
+    }
+    const status gathered = ranks.all_gather({shard, whole, shards, {4}}, tag).wait();
+    if (!gathered) return gathered;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return {};
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  if (count != 3) return 2;
+  try {
+    const status outcome = run(words[1], static_cast<std::uint32_t>(std::stoul(words[2])));
+    if (outcome) return 0;
+    fmt::print(stderr, "failing_rank: {}\n", outcome.error().message);
+  } catch (const std::exception& problem) {
+    fmt::print(stderr, "failing_rank: {}\n", problem.what());
+  }
+  return 1;
+}
