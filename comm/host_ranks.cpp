@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "comm/ordered_sum.hpp"
 
@@ -14,6 +13,8 @@ using namespace literals;
 
 /// What is read between two looks at whether a peer has failed: a fraction of a millisecond.
 constexpr bytes slice = 1_MiB;
+/// A result of this size is gone from a core's own caches before it is used.
+constexpr bytes cached = 4_MiB;
 
 elements longest(shard_ranges shards) {
   elements most;
@@ -26,39 +27,66 @@ std::span<Byte> part_of(std::span<Byte> whole, element_range part, bytes width) 
   return whole.subspan(part.begin.value * width.value, part.count.value * width.value);
 }
 
-void copy(std::byte* to, std::span<const std::byte> from) {
-  if (!from.empty() && to != from.data()) std::memcpy(to, from.data(), from.size());
+/// How to write so many bytes of which nothing is looked at soon.
+stores stores_of(std::size_t size) {
+  return size < cached.value ? stores::cached : stores::streamed;
 }
 
 }  // namespace
 
-host_ranks::host_ranks(std::string_view name, rank_board board, std::shared_ptr<peer_memory> memory)
-    : name_(name), board_(std::move(board)), memory_(std::move(memory)), sources_(board_.size()) {}
+host_ranks::host_ranks(std::string_view name, rank_board board, std::shared_ptr<peer_memory> memory,
+                       std::unique_ptr<far_ranks> far)
+    : name_(name),
+      board_(std::move(board)),
+      memory_(std::move(memory)),
+      far_(std::move(far)),
+      sources_(size()),
+      far_pieces_(memory_->stage(board_.self()).size()),
+      sends_(far_count()),
+      takes_(far_count()) {}
 
 host_ranks::~host_ranks() { board_.leave(); }
 
 result<std::unique_ptr<memory_region>> host_ranks::make_region(bytes size) {
   // Nobody begins what the others may not come to.
-  if (const status agreed = board_.agree(posted_call::of_region(regions_++)); !agreed) {
+  if (const auto agreed = agree(posted_call::of_region(regions_++)); !agreed) {
     return agreed.error();
   }
   return memory_->make_region(size);
 }
 
-template <class Stage, class Take>
+result<std::span<const posted_call>> host_ranks::agree(const posted_call& mine) {
+  if (const status agreed = board_.agree(mine); !agreed) return agreed.error();
+  const auto calls = far_->tell(mine);
+  if (!calls) return calls;
+  for (std::size_t i = 0; i < calls->size(); ++i) {
+    if (!mine.agrees_with((*calls)[i])) {
+      return board_.fail(disagreement(self(), mine, far_->ranks()[i], (*calls)[i]));
+    }
+  }
+  return calls;
+}
+
+template <class Stage, class Trade, class Take>
 status host_ranks::by_pieces(const posted_call& mine, shard_ranges shards, bytes width,
-                             std::uint64_t shares, const Stage& stage, const Take& take) {
-  status outcome = board_.agree(mine);
+                             std::uint64_t shares, const Stage& stage, const Trade& trade,
+                             const Take& take) {
+  const auto agreed = agree(mine);
+  status outcome = agreed ? status() : agreed.error();
   bool all_known = true;
-  for (std::uint32_t seat = 0; outcome && seat < size(); ++seat) {
+  for (std::uint32_t seat = 0; outcome && seat < board_.size(); ++seat) {
     all_known = all_known && board_.call({seat}).memory.known();
   }
   const elements all = longest(shards);
+  // Pieces are the same on every host, whatever is known there.
+  const bool at_once = all_known && far_count() == 0;
   const elements step =
-      all_known ? all : elements{memory_->stage(board_.self()).size() / shares / width.value};
+      at_once ? all : elements{memory_->stage(board_.self()).size() / shares / width.value};
   for (piece now{{0}, step}; outcome && now.at < all; now.at += step) {
     if (!mine.memory.known()) stage(now);
-    if (!all_known) outcome = board_.meet();
+    trade(now);
+    outcome = far_->exchange(sends_, takes_);
+    if (outcome && !all_known) outcome = board_.meet();
     if (!outcome) break;
     take(now);
     outcome = board_.meet();
@@ -86,67 +114,90 @@ status host_ranks::reduce_scatter(const reduction& what, collective_tag tag) {
   posted_call mine = posted_call::of(what, tag);
   mine.memory = memory_->publish(what.whole);
   const bytes width = size_of(what.type);
-  const element_range own = what.shards[board_.self().value];
-  // A stage has a share of the piece for every rank.
+  const element_range own = what.shards[self().value];
+  // A stage has room for a share of the piece for every rank, and so have the far ranks' pieces.
   const auto share = [&](piece now, std::uint64_t seat) { return width * now.most.value * seat; };
   const auto stage = [&](piece now) {
     std::byte* const to = memory_->stage(board_.self()).data();
-    for (std::uint32_t seat = 0; seat < size(); ++seat) {
-      copy(to + share(now, seat).value, part_of(what.whole, now.of(what.shards[seat]), width));
+    for (std::uint32_t seat = 0; seat < board_.size(); ++seat) {
+      const element_range shard = what.shards[board_.number({seat}).value];
+      const auto part = part_of(what.whole, now.of(shard), width);
+      copy({to + share(now, seat).value, part.size()}, part.data());
+    }
+  };
+  const auto trade = [&](piece now) {
+    const std::size_t mine_now = (width * now.of(own).count.value).value;
+    for (std::uint32_t i = 0; i < far_count(); ++i) {
+      sends_[i] = part_of(what.whole, now.of(what.shards[far_->ranks()[i].value]), width);
+      takes_[i] = std::span(far_pieces_).subspan(share(now, i).value, mine_now);
     }
   };
   const auto take = [&](piece now) {
     const element_range part = now.of(own);
     if (part.empty()) return;
-    for (std::uint32_t seat = 0; seat < size(); ++seat) {
-      sources_[seat] = find({seat}, width * part.begin.value, share(now, board_.self().value));
+    for (std::uint32_t seat = 0; seat < board_.size(); ++seat) {
+      sources_[board_.number({seat}).value] =
+          find({seat}, width * part.begin.value, share(now, board_.self().value));
+    }
+    for (std::uint32_t i = 0; i < far_count(); ++i) {
+      sources_[far_->ranks()[i].value] = takes_[i].data();
     }
     const auto target = part_of(what.shard, {part.begin - own.begin, part.count}, width);
     read_in_slices(target.size(), [&](std::size_t at, std::size_t count) {
-      ordered_sum(target.subspan(at, count), sources_, what.type);
+      ordered_sum(target.subspan(at, count), sources_, what.type, stores_of(what.shard.size()));
       for (const std::byte*& each : sources_) each += count;
     });
   };
-  return by_pieces(mine, what.shards, width, size(), stage, take);
+  return by_pieces(mine, what.shards, width, size(), stage, trade, take);
 }
 
 status host_ranks::all_gather(const gathering& what, collective_tag tag) {
   posted_call mine = posted_call::of(what, tag);
   mine.memory = memory_->publish(what.shard);
   const bytes width = what.element;
-  const element_range own = what.shards[board_.self().value];
-  const auto stage = [&](piece now) {
+  const element_range own = what.shards[self().value];
+  const auto mine_of = [&](piece now) {
     const element_range part = now.of(own);
-    copy(memory_->stage(board_.self()).data(),
-         part_of(what.shard, {part.begin - own.begin, part.count}, width));
+    return part_of(what.shard, {part.begin - own.begin, part.count}, width);
+  };
+  const auto stage = [&](piece now) {
+    const auto part = mine_of(now);
+    copy(memory_->stage(board_.self()).first(part.size()), part.data());
+  };
+  const auto trade = [&](piece now) {
+    for (std::uint32_t i = 0; i < far_count(); ++i) {
+      sends_[i] = mine_of(now);
+      takes_[i] = part_of(what.whole, now.of(what.shards[far_->ranks()[i].value]), width);
+    }
   };
   const auto take = [&](piece now) {
     // Everybody begins with another peer, and ends with itself.
-    for (std::uint32_t turn = 1; turn <= size(); ++turn) {
-      const std::uint32_t seat = (board_.self().value + turn) % size();
-      const element_range shard = what.shards[seat];
-      const element_range part = now.of(shard);
+    for (std::uint32_t turn = 1; turn <= board_.size(); ++turn) {
+      const std::uint32_t seat = (board_.self().value + turn) % board_.size();
+      const element_range part = now.of(what.shards[board_.number({seat}).value]);
       if (part.empty()) continue;
       const auto target = part_of(what.whole, part, width);
       const std::byte* const from = seat == board_.self().value
-                                        ? what.shard.data() + (width * now.at.value).value
+                                        ? mine_of(now).data()
                                         : find({seat}, width * now.at.value, {});
       read_in_slices(target.size(), [&](std::size_t at, std::size_t count) {
-        copy(target.data() + at, {from + at, count});
+        copy(target.subspan(at, count), from + at, stores_of(what.whole.size()));
       });
     }
   };
-  return by_pieces(mine, what.shards, width, 1, stage, take);
+  return by_pieces(mine, what.shards, width, 1, stage, trade, take);
 }
 
 result<bool> host_ranks::any(bool mine, collective_tag tag) {
-  if (const status agreed = board_.agree(posted_call::of(mine, tag)); !agreed) {
+  const auto far = agree(posted_call::of(mine, tag));
+  if (!far) {
     board_.settle();
-    return agreed.error();
+    return far.error();
   }
-  bool found = false;
-  for (std::uint32_t seat = 0; seat < size(); ++seat) {
-    found = found || board_.call({seat}).vote != 0;
+  const auto says_yes = [](const posted_call& each) { return each.vote != 0; };
+  bool found = std::ranges::any_of(*far, says_yes);
+  for (std::uint32_t seat = 0; seat < board_.size(); ++seat) {
+    found = found || says_yes(board_.call({seat}));
   }
   return found;
 }

@@ -4,11 +4,14 @@
 
 #include <cstdlib>
 #include <optional>
+#include <thread>
 
 #include "comm/heartbeat.hpp"
 #include "comm/host_ranks.hpp"
-#include "comm/mpi_errors.hpp"
+#include "comm/mpi_far_beat.hpp"
+#include "comm/mpi_far_ranks.hpp"
 #include "comm/mpi_host_memory.hpp"
+#include "comm/mpi_hosts.hpp"
 #include "comm/mpi_job.hpp"
 
 namespace ballast::comm {
@@ -17,49 +20,66 @@ namespace {
 /// In which the others may leave after a failure, before the job is aborted.
 constexpr nanoseconds parting = std::chrono::seconds(3);
 
-/// What the ranks of this host share, and how they part.
-class mpi_host {
+/// What the ranks share, and how they part.
+class mpi_ties {
  public:
-  mpi_host(MPI_Comm ranks, mpi_window board, std::shared_ptr<mpi_host_memory> memory)
-      : ranks_(ranks), board_window_(std::move(board)), memory_(std::move(memory)) {}
-  ~mpi_host() {
+  mpi_ties(mpi_hosts hosts, mpi_window board, std::shared_ptr<mpi_host_memory> memory)
+      : hosts_(std::move(hosts)), board_window_(std::move(board)), memory_(std::move(memory)) {}
+  ~mpi_ties() {
     if (!together_) return;
     memory_->free();
     board_window_.free();
-    MPI_Comm_free(&ranks_);
+    MPI_Comm_free(&hosts_.host);
+    MPI_Comm_free(&hosts_.world);
   }
-  mpi_host(const mpi_host&) = delete;
-  mpi_host& operator=(const mpi_host&) = delete;
+  mpi_ties(const mpi_ties&) = delete;
+  mpi_ties& operator=(const mpi_ties&) = delete;
 
+  const mpi_hosts& hosts() const { return hosts_; }
+  /// Returns when the ranks of all hosts have come to their end, true, or one has failed.
+  bool await_far(const rank_board& board) {
+    if (hosts_.far.empty()) return true;
+    MPI_Request all_here = MPI_REQUEST_NULL;
+    MPI_Ibarrier(hosts_.world, &all_here);
+    for (int through = 0; !board.failed();) {
+      MPI_Test(&all_here, &through, MPI_STATUS_IGNORE);
+      if (through != 0) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
   /// Whether all are still there, to free what they share.
   void part(bool together) { together_ = together; }
 
  private:
-  MPI_Comm ranks_;
+  mpi_hosts hosts_;
   mpi_window board_window_;
   std::shared_ptr<mpi_host_memory> memory_;
   bool together_ = false;
 };
 
+void say(const failure& why) { fmt::print(stderr, "ballast: {}\n", why.message); }
+
 heartbeat::reactions reactions_to_failure() {
-  return {.tell = [](const failure& why) { fmt::print(stderr, "ballast: {}\n", why.message); },
-          .end_process = [] { MPI_Abort(MPI_COMM_WORLD, EXIT_FAILURE); }};
+  return {.tell = say, .end_process = [] { MPI_Abort(MPI_COMM_WORLD, EXIT_FAILURE); }};
 }
 
 class mpi_ranks final : public collectives {
  public:
-  mpi_ranks(std::unique_ptr<mpi_host> host, std::shared_ptr<mpi_host_memory> memory,
+  mpi_ranks(std::unique_ptr<mpi_ties> ties, std::shared_ptr<mpi_host_memory> memory,
             const rank_board& board, rank_limits limits)
-      : host_(std::move(host)),
+      : ties_(std::move(ties)),
         board_(board),
         heart_(std::in_place, board, limits, reactions_to_failure()),
-        ranks_(std::in_place, "MPI", board, std::move(memory)) {}
+        far_heart_(std::in_place, ties_->hosts(), board, limits, say),
+        ranks_(std::in_place, "MPI", board, std::move(memory), far_ranks_of(limits)) {}
 
   ~mpi_ranks() override {
     ranks_.reset();
-    const bool together = board_.await_end(parting);
+    const bool together = board_.await_end(parting) && ties_->await_far(board_);
+    far_heart_.reset();
     heart_.reset();
-    host_->part(together);
+    ties_->part(together);
     if (!together) give_up_mpi_job();
   }
 
@@ -79,61 +99,44 @@ class mpi_ranks final : public collectives {
   void abort(std::string_view cause) override { ranks_->abort(cause); }
 
  private:
-  std::unique_ptr<mpi_host> host_;
+  std::unique_ptr<far_ranks> far_ranks_of(rank_limits limits) const {
+    const mpi_hosts& hosts = ties_->hosts();
+    if (hosts.far.empty()) return std::make_unique<no_far_ranks>();
+    return std::make_unique<mpi_far_ranks>(hosts.world, hosts.far, board_, limits);
+  }
+
+  std::unique_ptr<mpi_ties> ties_;
   rank_board board_;
   std::optional<heartbeat> heart_;
+  std::optional<mpi_far_beat> far_heart_;
   std::optional<host_ranks> ranks_;
 };
 
-/// The ranks of this host among those of the job.
-///
-/// Errors: communicator_failure; unsupported where there are others
-result<MPI_Comm> split_by_host() {
-  MPI_Comm host = MPI_COMM_NULL;
-  const int code =
-      MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host);
-  if (const status split = mpi_status(code, "MPI_Comm_split_type"); !split) return split.error();
-  int here = 0;
-  int all = 0;
-  MPI_Comm_size(host, &here);
-  MPI_Comm_size(MPI_COMM_WORLD, &all);
-  if (here != all) {
-    return failure{errc::unsupported,
-                   fmt::format("{} of {} ranks are on this host: not in this version of Ballast; "
-                               "start all of them on one",
-                               here, all)};
-  }
-  return host;
-}
-
 }  // namespace
 
-result<std::unique_ptr<collectives>> make_mpi_ranks(rank_limits limits) {
+result<std::unique_ptr<collectives>> make_mpi_ranks(rank_limits limits, std::uint32_t pretended) {
   if (const status joined = join_mpi_job(); !joined) return joined.error();
-  auto host = split_by_host();
-  if (!host) return host.error();
+  auto hosts = mpi_hosts::find(pretended);
+  if (!hosts) return hosts.error();
   int self = 0;
-  int size = 0;
-  MPI_Comm_rank(*host, &self);
-  MPI_Comm_size(*host, &size);
-  const auto ranks = static_cast<std::uint32_t>(size);
+  MPI_Comm_rank(hosts->host, &self);
+  const auto seats = static_cast<std::uint32_t>(hosts->here.size());
   const rank seat{static_cast<std::uint32_t>(self)};
-  auto window = mpi_window::make(*host, self == 0 ? rank_board::size_for(ranks) : bytes{});
+  auto window = mpi_window::make(hosts->host, self == 0 ? rank_board::size_for(seats) : bytes{});
   if (!window) return window.error();
-  auto made = mpi_host_memory::make(*host);
+  auto made = mpi_host_memory::make(hosts->host);
   if (!made) return made.error();
   const std::shared_ptr<mpi_host_memory> memory = *std::move(made);
 
   const std::span<std::byte> board_memory = window->part({0});
-  if (self == 0) rank_board::prepare(board_memory, ranks);
-  MPI_Barrier(*host);
-  std::vector<rank> numbers;
-  for (std::uint32_t number = 0; number < ranks; ++number) numbers.push_back({number});
-  const rank_board board(board_memory, seat, std::move(numbers), limits);
+  if (self == 0) rank_board::prepare(board_memory, seats);
+  MPI_Barrier(hosts->host);
+  const rank_board board(board_memory, seat, hosts->here, limits);
   board.seat(seat).process = rank_process::self();
-  MPI_Barrier(*host);
+  MPI_Barrier(hosts->world);
   return std::unique_ptr<collectives>(std::make_unique<mpi_ranks>(
-      std::make_unique<mpi_host>(*host, *std::move(window), memory), memory, board, limits));
+      std::make_unique<mpi_ties>(*std::move(hosts), *std::move(window), memory), memory, board,
+      limits));
 }
 
 }  // namespace ballast::comm

@@ -1,11 +1,27 @@
 #include "comm/mpi_window.hpp"
 
-#include <cstring>
+#include <algorithm>
+#include <ballast/rounding.hpp>
 #include <utility>
 
 #include "comm/mpi_errors.hpp"
 
 namespace ballast::comm {
+namespace {
+
+constexpr bytes page{4096};
+
+/// What is left of a part behind the first page boundary; MPI keeps words of its own before it. The
+/// same for every process, because all of them map the window at a page.
+std::span<std::byte> whole_pages(void* begin, MPI_Aint size) {
+  if (size == 0) return {};
+  const bytes address{reinterpret_cast<std::uint64_t>(begin)};
+  const bytes skipped = round_up(address, page) - address;
+  return {static_cast<std::byte*>(begin) + skipped.value,
+          static_cast<std::size_t>(size) - page.value};
+}
+
+}  // namespace
 
 mpi_window::mpi_window(mpi_window&& other) noexcept
     : window_(std::exchange(other.window_, MPI_WIN_NULL)), parts_(std::move(other.parts_)) {}
@@ -21,8 +37,9 @@ result<mpi_window> mpi_window::make(MPI_Comm host, bytes own) {
   MPI_Info_set(info, "alloc_shared_noncontig", "true");
   mpi_window made;
   void* begin = nullptr;
-  const int code = MPI_Win_allocate_shared(static_cast<MPI_Aint>(own.value), 1, info, host, &begin,
-                                           &made.window_);
+  const bytes asked = own == bytes{} ? own : own + page;
+  const int code = MPI_Win_allocate_shared(static_cast<MPI_Aint>(asked.value), 1, info, host,
+                                           &begin, &made.window_);
   MPI_Info_free(&info);
   if (const status allocated = mpi_status(code, "MPI_Win_allocate_shared"); !allocated) {
     return allocated.error();
@@ -36,9 +53,9 @@ result<mpi_window> mpi_window::make(MPI_Comm host, bytes own) {
         !found) {
       return found.error();
     }
-    made.parts_.emplace_back(static_cast<std::byte*>(part), static_cast<std::size_t>(size));
+    made.parts_.push_back(whole_pages(part, size));
   }
-  std::memset(begin, 0, own.value);
+  std::ranges::fill(made.parts_[static_cast<std::size_t>(self)], std::byte{});
   return made;
 }
 

@@ -15,7 +15,7 @@ namespace ballast::comm {
 
 class mpi_window {
  public:
-  /// `own` bytes for this rank, zero and touched; they may differ between ranks.
+  /// `own` bytes for this rank from a page on, zero and touched; they may differ between ranks.
   ///
   /// Errors: communicator_failure with MPI's text
   static result<mpi_window> make(MPI_Comm host, bytes own);

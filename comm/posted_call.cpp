@@ -70,4 +70,10 @@ std::string posted_call::text() const {
   return fmt::format("{} of layer {}, sequence {}", name_of(kind), layer, sequence);
 }
 
+failure disagreement(rank one, const posted_call& ones, rank other, const posted_call& others) {
+  return {errc::communicator_failure,
+          fmt::format("ranks disagree: rank {} has come to {}, rank {} to {}", one.value,
+                      ones.text(), other.value, others.text())};
+}
+
 }  // namespace ballast::comm

@@ -41,4 +41,7 @@ struct posted_call {
   std::string text() const;
 };
 
+/// What two ranks are told that have come to different collectives.
+failure disagreement(rank one, const posted_call& ones, rank other, const posted_call& others);
+
 }  // namespace ballast::comm

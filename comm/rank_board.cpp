@@ -47,10 +47,7 @@ status rank_board::agree(const posted_call& mine) {
   if (const status met = meet(); !met) return met;
   for (std::uint32_t peer = 0; peer < size(); ++peer) {
     if (!mine.agrees_with(call({peer}))) {
-      return fail(
-          {errc::communicator_failure,
-           fmt::format("ranks disagree: rank {} has come to {}, rank {} to {}", number(self_).value,
-                       mine.text(), number({peer}).value, call({peer}).text())});
+      return fail(disagreement(number(self_), mine, number({peer}), call({peer})));
     }
   }
   return {};

@@ -1,4 +1,4 @@
-// The ordered sum's loops, one table an instruction set.
+// The loops of collectives in memory: the ordered sum and the copy, one table an instruction set.
 //
 // Included by translation units that are compiled for one instruction set, so it includes nothing
 // with a function body.
@@ -12,12 +12,17 @@ namespace ballast::comm {
 /// is the type's one quiet NaN.
 ///
 /// Shapes:  target[count], sources[ranks][count]; ranks is at least 2
-/// Memory:  target may be one of the sources; else they do not overlap
+/// Memory:  any alignment. target may be one of the sources; else they do not overlap
 using sum_loop = void (*)(std::byte* target, const std::byte* const* sources, std::size_t ranks,
                           std::size_t count);
 
+/// Memory:  any alignment; they do not overlap
+using copy_loop = void (*)(std::byte* target, const std::byte* source, std::size_t size);
+
+/// `[streamed]`: with ordinary stores; with stores past the cache, for targets that it does not hold.
 struct sum_loops {
-  sum_loop of_type[3];  ///< by dtype: f32, bf16, f16
+  sum_loop of_type[2][3];  ///< by dtype: f32, bf16, f16
+  copy_loop copy[2];
 };
 
 extern const sum_loops sse2_sums;

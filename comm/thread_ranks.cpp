@@ -46,9 +46,9 @@ std::vector<std::unique_ptr<collectives>> make_thread_ranks(std::uint32_t size,
   std::ranges::generate(numbers, [next = 0u]() mutable { return rank{next++}; });
   std::vector<std::unique_ptr<collectives>> made;
   for (const rank self : numbers) {
-    made.push_back(std::make_unique<host_ranks>("threads",
-                                                rank_board(memory, self, numbers, limits),
-                                                std::make_shared<one_address_space>(board)));
+    made.push_back(std::make_unique<host_ranks>(
+        "threads", rank_board(memory, self, numbers, limits),
+        std::make_shared<one_address_space>(board), std::make_unique<no_far_ranks>()));
   }
   return made;
 }

@@ -5,5 +5,6 @@
 #include "tests/conformance/communicator_conformance.hpp"
 
 namespace ballast::conformance {
-INSTANTIATE_TYPED_TEST_SUITE_P(Mpi, communicator_conformance, comm::mpi_world);
-}
+using mpi_worlds = ::testing::Types<comm::mpi_world<0>, comm::mpi_world<2>, comm::mpi_world<4>>;
+INSTANTIATE_TYPED_TEST_SUITE_P(Mpi, communicator_conformance, mpi_worlds);
+}  // namespace ballast::conformance

@@ -42,14 +42,38 @@ TEST(OrderedSum, IsTheSameInEveryInstructionSet) {
               brought.push_back(rank_values({r}, type, {count}, drawn));
               sources.push_back(brought.back().data());
             }
-            std::vector<std::byte> sums(size_of(type).value * count + 1, unwritten);
-            loops->of_type[static_cast<std::size_t>(type)](sums.data(), sources.data(), ranks,
-                                                           count);
-            EXPECT_EQ(sums.back(), unwritten);
-            sums.pop_back();
-            ASSERT_EQ(wrong_sums(sums, {{0}, {count}}, type, ranks, drawn), 0u)
-                << name << ", " << to_string(type) << ", " << ranks << " ranks, " << count;
+            for (const auto& sum : loops->of_type) {
+              std::vector<std::byte> sums(size_of(type).value * (count + 1) + 1, unwritten);
+              const auto target = std::span(sums).subspan(size_of(type).value);
+              sum[static_cast<std::size_t>(type)](target.data(), sources.data(), ranks, count);
+              EXPECT_EQ(sums.front(), unwritten);
+              EXPECT_EQ(sums.back(), unwritten);
+              ASSERT_EQ(
+                  wrong_sums(target.first(target.size() - 1), {{0}, {count}}, type, ranks, drawn),
+                  0u)
+                  << name << ", " << to_string(type) << ", " << ranks << " ranks, " << count;
+            }
           }
+        }
+      }
+    }
+  }
+}
+
+TEST(Copy, IsExactAtEveryAlignment) {
+  const auto source = rank_values({0}, dtype::f32, {3000}, values::any_bits);
+  for (const auto& [name, loops] : loops_of_this_machine()) {
+    for (const copy_loop each : loops->copy) {
+      for (const std::size_t skipped : {0u, 1u, 31u, 63u}) {
+        for (const std::size_t size : {0u, 1u, 64u, 1023u, 9000u}) {
+          std::vector<std::byte> target(size + skipped + 1, unwritten);
+          each(target.data() + skipped, source.data() + 2 * skipped, size);
+          EXPECT_TRUE(std::equal(target.begin() + static_cast<std::ptrdiff_t>(skipped),
+                                 target.end() - 1,
+                                 source.begin() + static_cast<std::ptrdiff_t>(2 * skipped)))
+              << name << ", " << size << " bytes";
+          EXPECT_EQ(target.back(), unwritten);
+          EXPECT_TRUE(skipped == 0 || target[skipped - 1] == unwritten);
         }
       }
     }

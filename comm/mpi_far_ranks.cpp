@@ -1,0 +1,101 @@
+#include "comm/mpi_far_ranks.hpp"
+
+#include <fmt/format.h>
+
+#include <ballast/assert.hpp>
+#include <climits>
+#include <thread>
+
+#include "comm/mpi_errors.hpp"
+
+namespace ballast::comm {
+namespace {
+
+enum message_tag : int { a_call, a_piece };
+
+/// Looks without a pause, and then the pause between looks.
+constexpr int patience = 2000;
+constexpr std::chrono::microseconds pause(50);
+
+}  // namespace
+
+mpi_far_ranks::mpi_far_ranks(MPI_Comm world, std::vector<rank> ranks, rank_board board,
+                             rank_limits limits)
+    : world_(world),
+      ranks_(std::move(ranks)),
+      board_(std::move(board)),
+      limits_(limits),
+      calls_(ranks_.size()) {
+  requests_.reserve(2 * ranks_.size());
+  for (posted_call& each : calls_) {
+    told_.push_back(std::as_bytes(std::span(&mine_, 1)));
+    heard_.push_back(std::as_writable_bytes(std::span(&each, 1)));
+  }
+}
+
+result<std::span<const posted_call>> mpi_far_ranks::tell(const posted_call& mine) {
+  mine_ = mine;
+  if (const status told = move(told_, heard_, a_call); !told) return told.error();
+  return std::span<const posted_call>(calls_);
+}
+
+status mpi_far_ranks::exchange(std::span<const std::span<const std::byte>> sends,
+                               std::span<const std::span<std::byte>> takes) {
+  return move(sends, takes, a_piece);
+}
+
+status mpi_far_ranks::move(std::span<const std::span<const std::byte>> sends,
+                           std::span<const std::span<std::byte>> takes, int tag) {
+  requests_.clear();
+  status begun;
+  const auto begin = [&](std::size_t size, const auto& call) {
+    require(size <= INT_MAX, "a message has less than 2 GiB");
+    if (size == 0 || !begun) return;
+    MPI_Request request = MPI_REQUEST_NULL;
+    begun = mpi_status(call(static_cast<int>(size), &request), "a message between hosts");
+    requests_.push_back(request);
+  };
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    const int peer = static_cast<int>(ranks_[i].value);
+    begin(takes[i].size(), [&](int size, MPI_Request* request) {
+      return MPI_Irecv(takes[i].data(), size, MPI_BYTE, peer, tag, world_, request);
+    });
+  }
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    const int peer = static_cast<int>(ranks_[i].value);
+    begin(sends[i].size(), [&](int size, MPI_Request* request) {
+      return MPI_Isend(sends[i].data(), size, MPI_BYTE, peer, tag, world_, request);
+    });
+  }
+  return begun ? await() : begun;
+}
+
+status mpi_far_ranks::await() {
+  const auto begin = std::chrono::steady_clock::now();
+  for (int looks = 0;; ++looks) {
+    int through = 0;
+    const int code = MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &through,
+                                 MPI_STATUSES_IGNORE);
+    status outcome = mpi_status(code, "messages between hosts");
+    if (outcome && through != 0) return {};
+    if (outcome && std::chrono::steady_clock::now() - begin > limits_.lateness) {
+      outcome = failure{
+          errc::deadline_exceeded,
+          fmt::format("a rank of another host did not come to {} within {:.1f} s", mine_.text(),
+                      std::chrono::duration<double>(limits_.lateness).count())};
+    }
+    if (outcome && board_.failed()) outcome = board_.first_failure();
+    if (!outcome) {
+      // Memory goes back to the caller: nothing may arrive in it any more.
+      for (MPI_Request& each : requests_) {
+        if (each == MPI_REQUEST_NULL) continue;
+        MPI_Cancel(&each);
+        MPI_Request_free(&each);
+      }
+      return board_.fail(outcome.error());
+    }
+    if (looks > patience) std::this_thread::sleep_for(pause);
+  }
+}
+
+}  // namespace ballast::comm
