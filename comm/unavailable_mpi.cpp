@@ -1,3 +1,4 @@
+#include "comm/mpi_bare_calls.hpp"
 #include "comm/ranks.hpp"
 
 namespace ballast::comm {
@@ -7,5 +8,7 @@ result<std::unique_ptr<communicator>> make_mpi_communicator(rank_limits) {
                  "ranks under MPI: this build has none; configure it with -DBALLAST_MPI=ON, or run "
                  "one rank"};
 }
+
+const mpi_bare_calls* find_mpi_bare_calls() { return nullptr; }
 
 }  // namespace ballast::comm

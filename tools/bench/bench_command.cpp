@@ -1,6 +1,7 @@
 #include "tools/bench/bench_command.hpp"
 
 #include "tools/bench/adam_bench.hpp"
+#include "tools/bench/collective_bench.hpp"
 #include "tools/bench/memory_bench.hpp"
 #include "tools/bench/nvme_bench.hpp"
 #include "tools/bench/step_bench.hpp"
@@ -11,6 +12,8 @@ namespace {
 
 constexpr subcommand questions[] = {
     {"adam", "how far is the fused update from the memory traffic of the same bytes?", bench_adam},
+    {"collective", "how far are the ranks' sums and gathers from copying the same bytes?",
+     bench_collective},
     {"memory", "how fast is memory, read, written, copied and added?", bench_memory},
     {"nvme", "how far is the store from the disk's own speed, and how should it be asked?",
      bench_nvme},

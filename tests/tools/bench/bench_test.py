@@ -112,6 +112,12 @@ class Refused(Bench):
         with tempfile.TemporaryDirectory(dir=".") as folder:
             self.refuse(2, "nowhere", "nvme", *TINY, "--nvme", folder, "--save", "nowhere/best.json")
 
+    def test_ranks_that_cannot_be_measured(self):
+        self.refuse(2, "--operations.*mean 'all_gather'", "collective", "--operations", "all_gathr")
+        self.refuse(2, "--ranks", "collective", "--ranks", "1")
+        self.refuse(2, "mpirun|-DBALLAST_MPI=ON", "collective", "--communicator", "mpi")
+        self.refuse(3, "smaller --sizes", "collective", "--sizes", "1TiB")
+
     def test_a_gpu_that_is_not_there(self):
         self.refuse(2, "(?i)cuda", "adam", "--device", "cuda")
 
@@ -215,6 +221,32 @@ class Passes(Bench):
         done = bench("adam", "--against-passes", "--elements", ODD, "--flip")
         self.assertEqual(done.returncode, 4)
         self.assertIn("differ", done.stderr)
+
+
+class Collective(Bench):
+    SHARES = {"all_reduce": 2, "reduce_scatter": 1, "all_gather": 1}
+
+    def test_every_collective_in_every_type(self):
+        rows, table = self.document("collective", "--sizes", "100KB,1MiB", "--ranks", "3", "--types", "f32,bf16,f16",
+                                    "--communicator", "threads")
+        self.assertEqual([row["name"] for row in rows], [name for name in self.SHARES for _ in range(6)])
+        self.assertIn("3 ranks: threads", table)
+        for row in rows:
+            params = row["params"]
+            width = 4 if params["type"] == "f32" else 2
+            self.assertEqual(params["size"] % (3 * 4096 * width), 0)  # whole blocks for every rank
+            self.assertAlmostEqual(row["bus"], row["median"] * self.SHARES[row["name"]] * 2 / 3)
+            self.assertEqual(row["limit"]["name"], "copy")
+            self.assertIsNone(row["mpi"])
+            # Of 3 ranks: each reads 3 shards and writes one; reads two and writes two.
+            shards = {"all_reduce": 8, "reduce_scatter": 4, "all_gather": 4}[row["name"]]
+            self.assertEqual(row["bytes"], shards * params["size"])
+
+    def test_a_flipped_bit_is_noticed(self):
+        for operation in self.SHARES:
+            done = bench("collective", "--operations", operation, "--sizes", "100KB", "--flip")
+            self.assertEqual(done.returncode, 4)
+            self.assertRegex(done.stderr, "rank 0 has [1-9][0-9]* wrong elements")
 
 
 class Memory(Bench):
