@@ -1,14 +1,17 @@
 // A rank under mpirun that gathers over and over, until one of them does something wrong: what
 // mpi_failure_test.py watches.
 //
-//   failing_rank DEED RANK     abort, throw, leave, mismatch, late, compute: at the third collective
-//                              of that rank; wait: nothing; whoever watches does it
+//   failing_rank DEED RANK HOSTS   on so many pretended hosts; 0: as they are
+//
+// Deeds at the third collective of that rank: abort, throw, leave, mismatch, late, compute (all of
+// them do); wait is none: whoever watches does it.
 //
 // Prints "rank R: process P" when it has begun, and what it was told when it ends.
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <comm/ranks.hpp>
+#include <comm/mpi_ranks.hpp>
+#include <comm/queued_communicator.hpp>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
@@ -30,10 +33,11 @@ void do_deed(const std::string& deed, communicator& ranks, collective_tag& tag) 
   if (deed == "late") std::this_thread::sleep_for(std::chrono::seconds(30));
 }
 
-status run(const std::string& deed, std::uint32_t doer) {
-  auto made = comm::make_mpi_communicator({.lateness = std::chrono::seconds(7)});
+status run(const std::string& deed, std::uint32_t doer, std::uint32_t hosts) {
+  auto made = comm::make_mpi_ranks({.lateness = std::chrono::seconds(7)}, hosts);
   if (!made) return made.error();
-  communicator& ranks = **made;
+  comm::queued_communicator queued(*std::move(made));
+  communicator& ranks = queued;
   const std::uint32_t self = ranks.self().value;
   fmt::print("rank {}: process {}\n", self, ::getpid());
   std::fflush(stdout);
@@ -63,9 +67,10 @@ status run(const std::string& deed, std::uint32_t doer) {
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 3) return 2;
+  if (count != 4) return 2;
   try {
-    const status outcome = run(words[1], static_cast<std::uint32_t>(std::stoul(words[2])));
+    const status outcome = run(words[1], static_cast<std::uint32_t>(std::stoul(words[2])),
+                               static_cast<std::uint32_t>(std::stoul(words[3])));
     if (outcome) return 0;
     fmt::print(stderr, "failing_rank: {}\n", outcome.error().message);
   } catch (const std::exception& problem) {

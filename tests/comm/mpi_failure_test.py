@@ -34,9 +34,9 @@ class FailingRank(unittest.TestCase):
         if self.job is not None and self.job.poll() is None:
             self.job.kill()
 
-    def start(self, deed, rank):
+    def start(self, deed, rank, hosts=0):
         self.job = subprocess.Popen(
-            [MPIRUN, "--allow-run-as-root", "--oversubscribe", "-n", str(RANKS), PROGRAM, deed, str(rank)],
+            [MPIRUN, "--allow-run-as-root", "--oversubscribe", "-n", str(RANKS), PROGRAM, deed, str(rank), str(hosts)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         processes = {}
         while len(processes) < RANKS:
@@ -71,6 +71,15 @@ class FailingRank(unittest.TestCase):
         time.sleep(1)
         os.kill(processes[0], signal.SIGSTOP)
         self.ended(processes, rf"rank 0 \(process {processes[0]}\) has given no sign of life for")
+
+    def test_stopped_on_a_host_of_its_own(self):
+        processes = self.start("wait", 1, hosts=4)
+        time.sleep(1)
+        os.kill(processes[1], signal.SIGSTOP)
+        self.ended(processes, "the host of rank 1 has given no sign of life for")
+
+    def test_aborted_on_another_host(self):
+        self.ended(self.start("abort", 3, hosts=2), "rank 3: no space left on /scratch")
 
     def test_thrown(self):
         self.ended(self.start("throw", 3), "rank 3: an exception has ended it")
