@@ -52,7 +52,10 @@ result<std::unique_ptr<memory_region>> host_ranks::make_region(bytes size) {
   if (const auto agreed = agree(posted_call::of_region(regions_++)); !agreed) {
     return agreed.error();
   }
-  return memory_->make_region(size);
+  auto made = memory_->make_region(size);
+  // The others may wait inside for this rank's part.
+  if (!made) return board_.fail(made.error());
+  return made;
 }
 
 result<std::span<const posted_call>> host_ranks::agree(const posted_call& mine) {

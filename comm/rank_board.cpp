@@ -42,6 +42,8 @@ rank_board::rank_board(std::span<std::byte> memory, rank self, std::vector<rank>
              numbers_.size()) {}
 
 status rank_board::agree(const posted_call& mine) {
+  // After a failure a slower peer may still read the calls of the turn before the last one.
+  if (failed()) return first_failure();
   turn_ = 1 - turn_;
   seat(self_).calls[turn_] = mine;
   if (const status met = meet(); !met) return met;

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <optional>
@@ -50,7 +51,9 @@ bool rank_process::visible() const {
 
 bool rank_process::lives() const {
   const auto line = read_line(number);
-  return line && line->begun == begun && line->state != 'Z' && line->state != 'X';
+  // A process that has no descriptor left cannot read that of another one, which may be well.
+  if (!line) return ::kill(number, 0) == 0 || errno != ESRCH;
+  return line->begun == begun && line->state != 'Z' && line->state != 'X';
 }
 
 void rank_process::end() const {

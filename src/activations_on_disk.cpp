@@ -57,8 +57,14 @@ result<activation_id> activations_on_disk::store(std::span<const std::byte> devi
 
 status activations_on_disk::await_stored(activation_id which, stream_ref stream) {
   const auto found = kept_.find(which.value);
-  return found == kept_.end() ? no_such_activation()
-                              : homes_.on_device().order_after(stream, found->second.left);
+  if (found == kept_.end()) {
+    return no_such_activation();
+  }
+  // A device's queue knows the transfers that were submitted, and later pages wait for a buffer.
+  if (auto left = found->second.left.wait(); !left) {
+    return left;
+  }
+  return homes_.on_device().order_after(stream, found->second.left);
 }
 
 status activations_on_disk::expect(activation_id which, std::span<std::byte> device_memory,

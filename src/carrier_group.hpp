@@ -3,13 +3,12 @@
 //   passing   a tile is read, worked on, written, and the next one takes its carrier: a few buffers,
 //             used again and again, which is what a disk moves fastest
 //   staying   the cache: a tile that lay there is worked on and written, and one that is to stay takes
-//             its carrier. Only some move at once, so that they neither crowd out the passing ones
-//             nor wait until those are done
+//             its carrier. As many move at once as pass, so that neither crowd out the others; and as
+//             many as there are workers, who have nothing else to do where all tiles lie here
 //
 // Guarded by its pipeline.
 #pragma once
 
-#include <deque>
 #include <span>
 #include <vector>
 
@@ -41,6 +40,7 @@ class carrier_group {
   void close() {
     staged_.clear();
     holding_.clear();
+    next_staged_ = next_holding_ = 0;
   }
 
   /// `which` is to be brought into a carrier.
@@ -54,14 +54,12 @@ class carrier_group {
       return nullptr;
     }
     carrier* taken = nullptr;
-    if (!idle_.empty() && !staged_.empty()) {
+    if (!idle_.empty() && next_staged_ < staged_.size()) {
       taken = idle_.back();
       idle_.pop_back();
-      taken->take(staged_.front());
-      staged_.pop_front();
-    } else if (!holding_.empty()) {
-      taken = holding_.front();
-      holding_.pop_front();
+      taken->take(staged_[next_staged_++]);
+    } else if (next_holding_ < holding_.size()) {
+      taken = holding_[next_holding_++];
     }
     busy_ += taken != nullptr ? 1 : 0;
     return taken;
@@ -81,8 +79,10 @@ class carrier_group {
   const std::size_t at_once_;
   std::size_t busy_ = 0;
   std::vector<carrier*> idle_;
-  std::deque<tile_id> staged_;
-  std::deque<carrier*> holding_;
+  std::vector<tile_id> staged_;  ///< in order
+  std::size_t next_staged_ = 0;
+  std::vector<carrier*> holding_;  ///< in order
+  std::size_t next_holding_ = 0;
 };
 
 }  // namespace ballast

@@ -105,8 +105,9 @@ class rehearsed_pass {
 
   void fetch(layer_id layer) {
     // What was stored before the layer before is written over from here on.
-    wait_until(leaving_[0], phase_.write);
-    leaving_ = {leaving_[1], 0};
+    wait_until(leaving_[0].device, phase_.download);
+    wait_until(leaving_[0].relay, phase_.write);
+    leaving_ = {leaving_[1], {}};
     asked_ = {asked_[1], now_};
     order_.observe(layer);
     if (!movable(layer)) {
@@ -146,14 +147,14 @@ class rehearsed_pass {
   }
 
   void store(bytes size) {
-    double left = links_.submit(hop::download, now_, seconds_of(size, rates_.download));
+    departure& last = leaving_[1];
+    last.device = links_.submit(hop::download, now_, seconds_of(size, rates_.download));
     if (const bytes stored = on_nvme_of(drawn_, size); stored.value > 0) {
-      left = std::max(left, write(stored, left, drawn_.activation_relay));
+      last.relay = write(stored, last.device, drawn_.activation_relay);
     }
-    leaving_[1] = std::max(leaving_[1], left);
   }
 
-  /// It was asked for when the layer before the last one was used.
+  /// It was asked for when the backward of the second layer after it was over.
   void load(bytes size) {
     double begin = asked_[0];
     if (const bytes stored = on_nvme_of(drawn_, size); stored.value > 0) {
@@ -164,6 +165,12 @@ class rehearsed_pass {
     }
     wait_until(links_.submit(hop::upload, begin, seconds_of(size, rates_.upload)), phase_.upload);
   }
+
+  /// When what was stored has left the device, and when the relay has room for all of it.
+  struct departure {
+    double device = 0;
+    double relay = 0;
+  };
 
   const model& declared_;
   const layout& where_;
@@ -176,12 +183,12 @@ class rehearsed_pass {
   std::vector<double> arrives_;  ///< by layer slot: when its weights are there
   double disk_free_ = 0;         ///< when what was asked for has been read or written
   link_queues links_;
-  std::vector<double> left_device_;  ///< by gradient slot: when the link has taken it
-  std::vector<double> relay_takes_;  ///< by gradient slot: when the relay has room for all of it
-  double written_ = 0;               ///< when every gradient and activation is on NVMe
-  double stamping_ = 0;              ///< digests of them, beside the caller's compute
-  std::array<double, 2> leaving_{};  ///< when activations stored before a layer have left, by layer
-  std::array<double, 2> asked_{};    ///< when the last two layers were
+  std::vector<double> left_device_;     ///< by gradient slot: when the link has taken it
+  std::vector<double> relay_takes_;     ///< by gradient slot: when the relay has room for all of it
+  double written_ = 0;                  ///< when every gradient and activation is on NVMe
+  double stamping_ = 0;                 ///< digests of them, beside the caller's compute
+  std::array<departure, 2> leaving_{};  ///< of activations stored before a layer, by layer
+  std::array<double, 2> asked_{};       ///< when the last two layers were
   std::size_t pushes_ = 0;
   double now_ = 0;
   compute_phase phase_;

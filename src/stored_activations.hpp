@@ -3,8 +3,8 @@
 //   store --> await_stored   its memory may be overwritten
 //   expect --> load          it is back, and forgotten
 //
-// The first of each pair begins the transfer, the second makes the caller's stream wait for it, so
-// that whatever the caller computes between them hides it. Owned by the engine. Caller's thread only.
+// The first of each pair begins the transfer, the second waits for it, so that whatever the caller
+// computes between them hides it. Owned by the engine. Caller's thread only.
 #pragma once
 
 #include <ballast/result.hpp>

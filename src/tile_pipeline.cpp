@@ -19,8 +19,7 @@ tile_pipeline::tile_pipeline(const layout& where, const blueprint& drawn, tile_h
       carrier_of_(where.tiles().size()),
       passing_(std::span(carriers_).first(carriers_.size() - cache_size_), carriers_.size()),
       staying_(std::span(carriers_).last(cache_size_),
-               std::max<std::size_t>((carriers_.size() - cache_size_ + 1) / 2,
-                                     threads.plan().threads())) {
+               std::max<std::size_t>(carriers_.size() - cache_size_, threads.plan().threads())) {
   for (std::uint32_t i = 0; i < carriers_.size(); ++i) {
     carriers_[i].owner = this;
     carriers_[i].buffer = homes.staging(i);

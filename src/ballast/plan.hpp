@@ -32,7 +32,7 @@ struct plan {
   std::array<std::uint32_t, place_count> tiles{};           ///< whose state rests there
   elements parameters;                                      ///< of the model, without gaps
   bytes state;      ///< weights, residual, moments and gradient of all of them
-  bytes nvme_step;  ///< read + written on NVMe by one step; fetches of weights there come on top
+  bytes nvme_step;  ///< read + written on NVMe by updates; fetches and activations come on top
   std::uint32_t cached_tiles = 0;  ///< of those on NVMe: in host memory when a step reaches them
 
   bytes total(place where) const;

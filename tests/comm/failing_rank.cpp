@@ -34,7 +34,8 @@ void do_deed(const std::string& deed, communicator& ranks, collective_tag& tag) 
 }
 
 status run(const std::string& deed, std::uint32_t doer, std::uint32_t hosts) {
-  auto made = comm::make_mpi_ranks({.lateness = std::chrono::seconds(7)}, hosts);
+  const std::chrono::seconds lateness(deed == "late" ? 2 : 60);
+  auto made = comm::make_mpi_ranks({.lateness = lateness}, hosts);
   if (!made) return made.error();
   comm::queued_communicator queued(*std::move(made));
   communicator& ranks = queued;

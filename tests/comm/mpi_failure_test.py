@@ -32,7 +32,8 @@ class FailingRank(unittest.TestCase):
 
     def tearDown(self):
         if self.job is not None and self.job.poll() is None:
-            self.job.kill()
+            self.job.terminate()
+            self.job.wait(20)
 
     def start(self, deed, rank, hosts=0):
         self.job = subprocess.Popen(
@@ -53,6 +54,9 @@ class FailingRank(unittest.TestCase):
         self.assertNotEqual(self.job.returncode, 0, said)
         self.assertLess(took, WITHIN, said)
         self.assertRegex(said, pattern)
+        # mpirun may be through before the kernel is.
+        while any(map(lives, processes.values())) and time.monotonic() - began < WITHIN:
+            time.sleep(0.05)
         self.assertFalse([process for process in processes.values() if lives(process)], said)
         print(f"{self.id().split('.')[-1]}: {took:.1f} s, exit {self.job.returncode}")
 

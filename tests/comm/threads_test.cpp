@@ -149,14 +149,14 @@ TEST(ThreadRanks, WhatIsUnderWayFailsWhenItsRankLeaves) {
 
 TEST(ThreadRanks, WhoComesTooLateIsNamed) {
   const auto told =
-      outcomes(3, {.lateness = std::chrono::milliseconds(100)}, [](communicator& ranks) -> status {
+      outcomes(3, {.lateness = std::chrono::milliseconds(1500)}, [](communicator& ranks) -> status {
         if (ranks.self().value == 1) {
-          std::this_thread::sleep_for(std::chrono::milliseconds(300));
+          std::this_thread::sleep_for(std::chrono::milliseconds(3000));
         }
         return ranks.barrier(tag(4));
       });
   expect_everywhere(told, errc::deadline_exceeded,
-                    "rank 1 did not come to any of layer 7, sequence 4 within 0.1 s");
+                    "rank 1 did not come to any of layer 7, sequence 4 within 1.5 s");
 }
 
 TEST(ThreadRanks, WhoIsLateButComesIsWaitedFor) {

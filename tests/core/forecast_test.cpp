@@ -44,8 +44,29 @@ class Forecast : public testing::Test {
     config_.nvme = {{"/anywhere"}};
   }
 
+  /// All layers' inputs but the last two's leave the device, and come back; all else is on it.
+  void take_off(place where) {
+    config_.nvme = {{"/anywhere"}};
+    config_.placement = forced_placement{1, 0};
+    kept_in_ = where;
+    std::vector<timed_visit> with;
+    for (const timed_visit& each : visits_) {
+      const bool off = each.what.what == visit::kind::fetch && each.what.layer.value < 6;
+      with.push_back({each.what, off ? 0 : each.compute});
+      if (off) {
+        const bool back = each.compute == backward;
+        with.push_back({{back ? visit::kind::load : visit::kind::store, each.what.layer, input},
+                        each.compute});
+      }
+    }
+    visits_ = with;
+  }
+
   forecast foreseen() const {
-    const engine planner(declared_, std::make_unique<fakes::plain_backends>());
+    engine planner(declared_, std::make_unique<fakes::plain_backends>());
+    if (kept_in_) {
+      planner.reserve(*kept_in_, input * 6);
+    }
     auto made = planner.dry_run(config_, visits_, rates_);
     EXPECT_TRUE(made) << (made ? "" : made.error().message);
     return *std::move(made);
@@ -55,9 +76,12 @@ class Forecast : public testing::Test {
     return std::chrono::duration<double>(of.time[what]).count();
   }
 
+  static constexpr bytes input = 1_MiB;
+  static constexpr double input_bytes = 1 << 20;
   static constexpr double fast = 1e30;
   static constexpr double close = 1e-6;
   model declared_;
+  std::optional<place> kept_in_;
   std::vector<timed_visit> visits_;
   machine_rates rates_;
   engine_config config_{.tile_elements = block_elements * 16};
@@ -123,6 +147,39 @@ TEST_F(Forecast, WaitsForTheLastGradientToBeAtHome) {
   put(0, 1);
   rates_.download = layer_bytes / 0.05;
   EXPECT_NEAR(seconds(foreseen(), activity::download), 0.05, close);
+}
+
+TEST_F(Forecast, HidesActivationsBehindTheComputeOfOneLayer) {
+  take_off(place::host);
+  rates_.download = input_bytes / forward;
+  rates_.upload = input_bytes / backward;
+  for (const place where : {place::host, place::nvme}) {
+    kept_in_ = where;
+    EXPECT_NEAR(foreseen().seconds(), compute, close);
+    EXPECT_EQ(foreseen().moved[hop::upload], input * 6);
+    EXPECT_EQ(foreseen().moved[hop::write], where == place::nvme ? input * 6 : bytes{});
+  }
+}
+
+TEST_F(Forecast, WaitsForActivationsOnTheLinkThatIsSlower) {
+  take_off(place::host);
+  rates_.download = input_bytes / 0.25;
+  // The last but one layer is computed when the last input has left.
+  EXPECT_NEAR(seconds(foreseen(), activity::download), 6 * 0.25 - 7 * forward, close);
+  EXPECT_NEAR(seconds(foreseen(), activity::write), 0, close);
+  rates_.download = fast;
+  rates_.upload = input_bytes / 0.25;
+  EXPECT_NEAR(seconds(foreseen(), activity::upload), 6 * (0.25 - backward), close);
+}
+
+TEST_F(Forecast, WaitsForTheDiskThatActivationsRestOn) {
+  take_off(place::nvme);
+  rates_.disk.read = input_bytes / 0.25;
+  EXPECT_NEAR(seconds(foreseen(), activity::read), 6 * (0.25 - backward), close);
+  rates_.disk.read = fast;
+  rates_.disk.write = input_bytes / 1.0;
+  EXPECT_GT(seconds(foreseen(), activity::write), 1.0);
+  EXPECT_NEAR(seconds(foreseen(), activity::download), 0, close);
 }
 
 /// 32 tiles of 512 KiB of state, read and written.

@@ -110,7 +110,7 @@ nlohmann::ordered_json plan_report::json() const {
       {"machine", nlohmann::ordered_json::array()},
       {"step", step_of(step, tokens)},
       {"host_bytes_per_parameter", host_bytes_a_parameter()},
-      {"nvme_bytes_per_step", step.places.nvme_step.value}};
+      {"nvme_bytes_per_step", (step.moved[hop::read] + step.moved[hop::write]).value}};
   for (const machine_figure& each : machine) {
     made["machine"].push_back({{"name", each.name},
                                {"value", each.value},

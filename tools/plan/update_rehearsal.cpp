@@ -87,6 +87,7 @@ result<update_figures> rehearse_update(const engine_config& run, const gpt_confi
     folder.size.reset();
   }
   if (where == place::host) {
+    config.tile_elements = tile_of(config);  // which asks for the folders
     config.nvme.clear();
   }
   const elements most = std::min(like.most, most_elements);

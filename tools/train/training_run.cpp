@@ -248,18 +248,20 @@ void training_run::print_disk() const {
                rounded_size(saved_.nvme));
   }
   const std::uint32_t on_disk = plan_.tiles[static_cast<std::size_t>(place::nvme)];
-  if (on_disk == 0) {
-    return;
+  if (on_disk > 0) {
+    fmt::print("cache: {} of {} tiles on NVMe found in host memory (planned {})\n", cached_tiles_,
+               on_disk, plan_.cached_tiles);
   }
-  fmt::print("cache: {} of {} tiles on NVMe found in host memory (planned {})\n", cached_tiles_,
-             on_disk, plan_.cached_tiles);
-  if (settings_.engine.undo_memory.value > 0) {
+  if (on_disk > 0 && settings_.engine.undo_memory.value > 0) {
     fmt::print(
         "early: {:.1f} tiles a step were updated before its end, {} of {} steps rolled back\n",
         static_cast<double>(early_tiles_) / static_cast<double>(done_ - begin_), roll_backs_,
         done_ - begin_);
   }
   const bytes written = written_ + saved_.nvme;
+  if (written.value == 0) {
+    return;
+  }
   const double seconds = train_seconds_ + std::chrono::duration<double>(saved_.took).count();
   const auto wear = disk_wear::of(static_cast<double>(written.value), seconds);
   fmt::print("wear: {} written to NVMe, {} a step; at this pace {:.2f} TB a day\n",
