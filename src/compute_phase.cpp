@@ -154,9 +154,10 @@ class rehearsed_pass {
     }
   }
 
-  /// It was asked for when the backward of the second layer after it was over.
+  /// Before its layer's fetch. It was asked for when the backward of the second layer after it was
+  /// over, which is when the one between them was fetched.
   void load(bytes size) {
-    double begin = asked_[0];
+    double begin = asked_[1];
     if (const bytes stored = on_nvme_of(drawn_, size); stored.value > 0) {
       disk_free_ = std::max(disk_free_, begin) + seconds_of(stored, rates_.disk.read);
       stamping_ += seconds_of(stored, rates_.digest);

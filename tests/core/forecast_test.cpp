@@ -52,12 +52,12 @@ class Forecast : public testing::Test {
     std::vector<timed_visit> with;
     for (const timed_visit& each : visits_) {
       const bool off = each.what.what == visit::kind::fetch && each.what.layer.value < 6;
-      with.push_back({each.what, off ? 0 : each.compute});
       if (off) {
         const bool back = each.compute == backward;
-        with.push_back({{back ? visit::kind::load : visit::kind::store, each.what.layer, input},
-                        each.compute});
+        with.push_back(
+            {{back ? visit::kind::load : visit::kind::store, each.what.layer, input}, 0});
       }
+      with.push_back(each);
     }
     visits_ = with;
   }
@@ -164,8 +164,8 @@ TEST_F(Forecast, HidesActivationsBehindTheComputeOfOneLayer) {
 TEST_F(Forecast, WaitsForActivationsOnTheLinkThatIsSlower) {
   take_off(place::host);
   rates_.download = input_bytes / 0.25;
-  // The last but one layer is computed when the last input has left.
-  EXPECT_NEAR(seconds(foreseen(), activity::download), 6 * 0.25 - 7 * forward, close);
+  // The layer after the last one of them is computed when its input has left.
+  EXPECT_NEAR(seconds(foreseen(), activity::download), 6 * 0.25 - 6 * forward, close);
   EXPECT_NEAR(seconds(foreseen(), activity::write), 0, close);
   rates_.download = fast;
   rates_.upload = input_bytes / 0.25;
