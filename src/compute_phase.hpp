@@ -20,8 +20,8 @@ struct compute_phase {
 };
 
 /// Follows the visits through the slots, as the engine does: one layer's weights are on their way
-/// while another one is used, a gradient's slot waits for what it held to be at home. An activation is on its
-/// way while the layer before the next one is used.
+/// while another one is used, a gradient's slot waits for what it held to be at home. An activation
+/// is on its way while the layer before the next one is used.
 ///
 /// Why: compute and links overlap as far as the slots allow, which depends on the order of the
 ///      visits and not only on sums

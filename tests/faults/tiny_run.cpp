@@ -54,9 +54,9 @@ float gradient_scale(clipping clipped, std::uint64_t step) {
   return clipped == clipping::seldom && step % 9 == 5 ? 4.0F : 1.0F;
 }
 
-/// Some sectors, the last one not filled: several pages would take the sanitizers minutes.
-constexpr std::size_t activation_floats = 8192 + 3000;
-constexpr bytes activation_size = bytes{sizeof(float)} * activation_floats;
+bytes activation_size(const tiny_options& options) {
+  return bytes{sizeof(float)} * options.activation;
+}
 
 /// Where a parameter's part of its layer's activation begins.
 std::size_t part_of(std::size_t index) { return index == 0 ? 0 : 8192; }
@@ -65,11 +65,12 @@ std::size_t part_of(std::size_t index) { return index == 0 ? 0 : 8192; }
 /// backward. Between them nothing of it is in the buffer.
 class tiny_activations {
  public:
-  tiny_activations(engine& keeper, const tiny_model& of) : keeper_(keeper), of_(of) {}
+  tiny_activations(engine& keeper, const tiny_model& of, const tiny_options& options)
+      : keeper_(keeper), of_(of), size_(activation_size(options)) {}
 
   status allocate() {
     for (std::size_t i = 0; i < of_.layers.size(); ++i) {
-      auto memory = keeper_.allocate(place::device, activation_size);
+      auto memory = keeper_.allocate(place::device, size_);
       if (!memory) return memory.error();
       buffers_.push_back(*std::move(memory));
     }
@@ -113,11 +114,12 @@ class tiny_activations {
 
  private:
   std::span<float> floats(std::size_t layer) {
-    return {reinterpret_cast<float*>(buffers_[layer].span().data()), activation_floats};
+    return {reinterpret_cast<float*>(buffers_[layer].span().data()), size_.value / sizeof(float)};
   }
 
   engine& keeper_;
   const tiny_model& of_;
+  const bytes size_;
   std::vector<memory_lease> buffers_;
   std::vector<activation_id> stored_;
 };
@@ -170,7 +172,7 @@ status read_all(engine& running, const tiny_model& of, std::vector<std::uint32_t
 /// Trains, saving where that is asked for; a save that fails ends nothing.
 status train(engine& running, const tiny_model& of, const tiny_options& options,
              tiny_outcome& outcome, std::uint64_t first = 0) {
-  tiny_activations activations(running, of);
+  tiny_activations activations(running, of, options);
   if (auto allocated = activations.allocate(); !allocated) return allocated;
   for (std::uint64_t step = first; step < options.steps; ++step) {
     if (auto done = one_step(running, of, activations, options, step, outcome); !done) return done;
@@ -203,8 +205,8 @@ engine_config config_of(const tiny_options& options) {
 
 void reserve(engine& running, const tiny_model& of, const tiny_options& options) {
   for (std::size_t i = 0; i < of.layers.size(); ++i) {
-    running.reserve(place::device, activation_size);
-    running.reserve(options.rest.activations, activation_size);
+    running.reserve(place::device, activation_size(options));
+    running.reserve(options.rest.activations, activation_size(options));
   }
 }
 

@@ -31,6 +31,9 @@ struct tiny_options {
   std::optional<std::string> checkpoints = {};  ///< folder for them
   std::uint64_t save_every = 0;                 ///< steps; 0: never
   bool save_again = false;                      ///< at once, where a save failed
+  /// Some sectors, the last one not filled. Several pages would take the sanitizers minutes.
+  static constexpr std::size_t usual_activation = 8192 + 3000;
+  std::size_t activation = usual_activation;  ///< floats of a layer's
   bool late = false;        ///< every other step is expected after its first push only
   bool load_again = false;  ///< once, where a call failed after a save; then on from there
 };
