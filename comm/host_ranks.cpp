@@ -150,6 +150,7 @@ status host_ranks::reduce_scatter(const reduction& what, collective_tag tag) {
       ordered_sum(target.subspan(at, count), sources_, what.type, stores_of(what.shard.size()));
       for (const std::byte*& each : sources_) each += count;
     });
+    reduced_ += target.size() * (size() - 1);
   };
   return by_pieces(mine, what.shards, width, size(), stage, trade, take);
 }
@@ -186,7 +187,9 @@ status host_ranks::all_gather(const gathering& what, collective_tag tag) {
       read_in_slices(target.size(), [&](std::size_t at, std::size_t count) {
         copy(target.subspan(at, count), from + at, stores_of(what.whole.size()));
       });
+      if (seat != board_.self().value) gathered_ += target.size();
     }
+    for (const std::span<std::byte> far : takes_) gathered_ += far.size();
   };
   return by_pieces(mine, what.shards, width, 1, stage, trade, take);
 }
@@ -204,6 +207,8 @@ result<bool> host_ranks::any(bool mine, collective_tag tag) {
   }
   return found;
 }
+
+rank_traffic host_ranks::received() const { return {{reduced_}, {gathered_}}; }
 
 void host_ranks::abort(std::string_view cause) {
   (void)board_.fail({errc::communicator_failure, fmt::format("rank {}: {}", self().value, cause)});

@@ -6,6 +6,7 @@
 // by piece, with two meetings a piece; what comes from far comes by pieces too.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "comm/collectives.hpp"
@@ -24,11 +25,13 @@ class host_ranks final : public collectives {
   std::string_view name() const override { return name_; }
   rank self() const override { return board_.number(board_.self()); }
   std::uint32_t size() const override { return board_.size() + far_count(); }
+  std::uint32_t host_size() const override { return board_.size(); }
 
   result<std::unique_ptr<memory_region>> make_region(bytes size) override;
   status reduce_scatter(const reduction& what, collective_tag tag) override;
   status all_gather(const gathering& what, collective_tag tag) override;
   result<bool> any(bool mine, collective_tag tag) override;
+  rank_traffic received() const override;
   void abort(std::string_view cause) override;
 
  private:
@@ -67,6 +70,8 @@ class host_ranks final : public collectives {
   std::vector<std::span<const std::byte>> sends_;  ///< by far rank
   std::vector<std::span<std::byte>> takes_;        ///< by far rank
   std::uint64_t regions_ = 0;
+  std::atomic<std::uint64_t> reduced_ = 0;   ///< bytes from peers
+  std::atomic<std::uint64_t> gathered_ = 0;  ///< bytes from peers
 };
 
 }  // namespace ballast::comm

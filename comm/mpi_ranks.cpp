@@ -86,6 +86,7 @@ class mpi_ranks final : public collectives {
   std::string_view name() const override { return ranks_->name(); }
   rank self() const override { return ranks_->self(); }
   std::uint32_t size() const override { return ranks_->size(); }
+  std::uint32_t host_size() const override { return ranks_->host_size(); }
   result<std::unique_ptr<memory_region>> make_region(bytes size) override {
     return ranks_->make_region(size);
   }
@@ -96,6 +97,7 @@ class mpi_ranks final : public collectives {
     return ranks_->all_gather(what, tag);
   }
   result<bool> any(bool mine, collective_tag tag) override { return ranks_->any(mine, tag); }
+  rank_traffic received() const override { return ranks_->received(); }
   void abort(std::string_view cause) override { ranks_->abort(cause); }
 
  private:

@@ -60,10 +60,10 @@ class queued_call final : public transfer_state {
 
  private:
   void carry_out(collectives& ranks, const reduction& what) {
-    outcome_ = ranks.reduce_scatter(what, tag_);
+    if (has_arrived(ranks, what.after)) outcome_ = ranks.reduce_scatter(what, tag_);
   }
   void carry_out(collectives& ranks, const gathering& what) {
-    outcome_ = ranks.all_gather(what, tag_);
+    if (has_arrived(ranks, what.after)) outcome_ = ranks.all_gather(what, tag_);
   }
   void carry_out(collectives& ranks, const ballot& what) {
     const auto found = ranks.any(what.mine, tag_);
@@ -72,6 +72,13 @@ class queued_call final : public transfer_state {
   void carry_out(collectives& ranks, const region_order& what) {
     auto made = ranks.make_region(what.size);
     made ? void(region_ = *std::move(made)) : void(outcome_ = made.error());
+  }
+
+  /// What this rank was to bring and cannot nobody can wait for.
+  bool has_arrived(collectives& ranks, std::span<const ticket> hops) {
+    outcome_ = wait_for_all(hops);
+    if (!outcome_) ranks.abort(outcome_.error().message);
+    return outcome_.has_value();
   }
 
   work what_;

@@ -27,11 +27,13 @@ class queued_communicator final : public communicator {
   std::string_view name() const override { return ranks_->name(); }
   rank self() const override { return ranks_->self(); }
   std::uint32_t size() const override { return ranks_->size(); }
+  std::uint32_t host_size() const override { return ranks_->host_size(); }
 
   result<std::unique_ptr<memory_region>> make_region(bytes size) override;
   ticket reduce_scatter(const reduction& what, collective_tag tag, completion done) override;
   ticket all_gather(const gathering& what, collective_tag tag, completion done) override;
   result<bool> any(bool mine, collective_tag tag) override;
+  rank_traffic received() const override { return ranks_->received(); }
   void abort(std::string_view cause) override { ranks_->abort(cause); }
 
  private:

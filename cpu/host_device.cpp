@@ -17,13 +17,15 @@ constexpr bytes allocation_alignment{256};
 
 class host_device final : public device {
  public:
-  host_device(std::unique_ptr<memory_region> arena, std::unique_ptr<update_backend> updates)
-      : arena_(std::move(arena)),
+  host_device(bytes capacity, std::unique_ptr<memory_region> arena,
+              std::unique_ptr<update_backend> updates)
+      : region_(std::move(arena)),
+        arena_(region_->span().first(capacity.value)),
         updates_(std::move(updates)),
-        places_({arena_->span().size()}, allocation_alignment) {}
+        places_(capacity, allocation_alignment) {}
 
   std::string_view name() const override { return "host device"; }
-  bytes capacity() const override { return {arena_->span().size()}; }
+  bytes capacity() const override { return {arena_.size()}; }
 
   bytes allocated() const override {
     const std::lock_guard lock(mutex_);
@@ -34,7 +36,7 @@ class host_device final : public device {
     const std::lock_guard lock(mutex_);
     const std::optional<arena_range> place = places_.take(size);
     if (!place) return refused(size);
-    const std::span<std::byte> memory = arena_->span().subspan(place->begin.value, size.value);
+    const std::span<std::byte> memory = arena_.subspan(place->begin.value, size.value);
     // Above used_ the arena is as the kernel gave it: zero.
     const bytes used_before = std::clamp(used_, place->begin, place->begin + size);
     std::ranges::fill(memory.first((used_before - place->begin).value), std::byte{0});
@@ -44,8 +46,8 @@ class host_device final : public device {
 
   void release(std::span<std::byte> memory) override {
     const std::lock_guard lock(mutex_);
-    require(memory.data() >= arena_->span().data(), "released memory is this device's");
-    places_.give({static_cast<std::uint64_t>(memory.data() - arena_->span().data())});
+    require(memory.data() >= arena_.data(), "released memory is this device's");
+    places_.give({static_cast<std::uint64_t>(memory.data() - arena_.data())});
   }
 
   link& upload() override { return upload_; }
@@ -78,25 +80,32 @@ class host_device final : public device {
                         places_.largest_hole().value)};
   }
 
-  std::unique_ptr<memory_region> arena_;
+  std::unique_ptr<memory_region> region_;
+  std::span<std::byte> arena_;
   std::unique_ptr<update_backend> updates_;
   mutable std::mutex mutex_;
   first_fit places_;  ///< guarded by mutex_
   bytes used_;        ///< guarded by mutex_: the end of all that was ever given out
   copy_thread copies_;
-  copy_link upload_{copy_direction::upload, arena_->span(), copies_};
-  copy_link download_{copy_direction::download, arena_->span(), copies_};
+  copy_link upload_{copy_direction::upload, arena_, copies_};
+  copy_link download_{copy_direction::download, arena_, copies_};
 };
 
 }  // namespace
 
 result<std::unique_ptr<device>> make_host_device(bytes capacity, instruction_set isa) {
-  auto updates = make_update_backend(isa);
-  if (!updates) return updates.error();
   auto arena = make_huge_page_region(capacity);
   if (!arena) return arena.error();
+  return make_host_device(capacity, isa, *std::move(arena));
+}
+
+result<std::unique_ptr<device>> make_host_device(bytes capacity, instruction_set isa,
+                                                 std::unique_ptr<memory_region> arena) {
+  require(arena->span().size() >= capacity.value, "an arena holds the device's memory");
+  auto updates = make_update_backend(isa);
+  if (!updates) return updates.error();
   return std::unique_ptr<device>(
-      std::make_unique<host_device>(std::move(*arena), std::move(*updates)));
+      std::make_unique<host_device>(capacity, std::move(arena), *std::move(updates)));
 }
 
 }  // namespace ballast::cpu

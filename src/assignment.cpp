@@ -46,8 +46,8 @@ bytes assignment::sum(place wanted, tile_array array) const {
   bytes total;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
-    if (place_of(array, where_.at(each.layer), drawn_.tile_places[i], config_) == wanted) {
-      total += bytes_of(where_, each, config_.several_pushes).of(array);
+    if (place_of(array, where_, where_.at(each.layer), drawn_.tile_places[i], config_) == wanted) {
+      total += bytes_of(where_, each).of(array);
     }
   }
   return total;
@@ -58,7 +58,7 @@ bytes assignment::sum_of_sums(bool on_device) const {
   bytes total;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     if (on(i, place::device) == on_device) {
-      total += bytes_of(where_, where_.tiles()[i], config_.several_pushes).sums;
+      total += bytes_of(where_, where_.tiles()[i]).sums;
     }
   }
   return total;
@@ -77,7 +77,7 @@ bytes assignment::on_nvme(tile_array array) const {
 bytes assignment::kept_by_sums() const {
   bytes total;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
-    const tile_bytes sizes = bytes_of(where_, where_.tiles()[i], config_.several_pushes);
+    const tile_bytes sizes = bytes_of(where_, where_.tiles()[i]);
     const bool kept =
         config_.gradients == place::nvme && on(i, place::nvme) && sizes.sums.value > 0;
     total += kept ? sizes.of(tile_array::gradient) : bytes{};
@@ -105,6 +105,23 @@ void assignment::size_slots() {
   }
   drawn_.layer_slots.count = std::min(config_.layer_slots, movable);
   drawn_.gradient_slots.count = std::min(config_.gradient_slots, with_gradient);
+  size_exchange();
+}
+
+/// Where ranks reduce gradients that are not at home: at stage 1 they are, all of them.
+void assignment::size_exchange() {
+  if (where_.held().alone() || where_.held().stage == 1) {
+    return;
+  }
+  std::uint32_t reduced = 0;
+  for (const layer_layout& each : where_.layers()) {
+    if (each.trainable()) {
+      ++reduced;
+      const bytes whole = size_of(each.arrays().weights) * each.size.value;
+      drawn_.exchange.size = std::max(drawn_.exchange.size, round_up(whole, device_alignment));
+    }
+  }
+  drawn_.exchange.count = std::min(config_.gradient_slots, reduced);
 }
 
 void assignment::size_store() {
@@ -113,9 +130,9 @@ void assignment::size_store() {
   bool sums_in_host = false;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
-    const tile_bytes sizes = bytes_of(where_, each, config_.several_pushes);
+    const tile_bytes sizes = bytes_of(where_, each);
     sums_in_host = sums_in_host || (!on(i, place::device) && sizes.sums.value > 0);
-    if (on(i, place::nvme)) {
+    if (on(i, place::nvme) && each.owned) {
       const tile_room room = room_of(where_, each, config_);
       const tile_room kept = room.lasting();
       const std::uint32_t older = drawn_.generations - 1;
@@ -150,7 +167,7 @@ bytes assignment::slice_of(const tile& which) const {
   const elements slice = std::min(which.range.count, slice_elements);
   bytes sum;
   for (const tile_array each : tile_arrays) {
-    if (place_of(each, where_.at(which.layer), place::nvme, config_) == place::nvme) {
+    if (place_of(each, where_, where_.at(which.layer), place::nvme, config_) == place::nvme) {
       sum += size_of(each, where_.at(which.layer).arrays(), slice);
     }
   }
@@ -186,8 +203,8 @@ void assignment::size_undo() {
   bytes weights;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
-    const tile_bytes sizes = bytes_of(where_, each, config_.several_pushes);
-    const bool waits = !where_.at(each.layer).trainable() || sizes.sums.value > 0;
+    const tile_bytes sizes = bytes_of(where_, each);
+    const bool waits = !where_.updates(each) || sizes.sums.value > 0;
     const tile_room room = room_of(where_, each, config_).lasting();
     if (!on(i, place::nvme) || waits || room.total() < drawn_.undo_room.total()) {
       continue;
@@ -215,7 +232,7 @@ void assignment::size_checkpoint_staging() {
     const tile& each = where_.tiles()[i];
     const layer_layout& layer = where_.at(each.layer);
     for (const tile_array array : lasting_arrays) {
-      if (place_of(array, layer, drawn_.tile_places[i], config_) != place::nvme) {
+      if (place_of(array, where_, layer, drawn_.tile_places[i], config_) != place::nvme) {
         const bytes saved = size_of(array, layer.arrays(), each.range.count);
         drawn_.checkpoint_staging.size =
             std::max(drawn_.checkpoint_staging.size, round_up(saved, extent_alignment));
@@ -238,7 +255,7 @@ void assignment::use_rest_as_cache() {
   plan& summary = drawn_.summary;
   std::vector<tile_room> moved;  // of each tile that a step reads and writes
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
-    if (on(i, place::nvme) && where_.at(where_.tiles()[i].layer).trainable()) {
+    if (on(i, place::nvme) && where_.updates(where_.tiles()[i])) {
       moved.push_back(moved_of(where_, where_.tiles()[i], config_));
     }
   }
@@ -273,6 +290,8 @@ void assignment::list_device() {
        drawn_.layer_slots.total());
   line(place::device, fmt::format("layer gradients, {} slots", drawn_.gradient_slots.count),
        drawn_.gradient_slots.total());
+  line(place::device, fmt::format("gradient exchange, {} slots", drawn_.exchange.count),
+       drawn_.exchange.total());
   const auto resident = [&](const char* name, bytes size) {
     line(place::device, name, round_up(size, device_alignment));
   };
@@ -335,21 +354,22 @@ void assignment::list_rest() {
   summary.budgets[static_cast<std::size_t>(place::device)] = config_.device_memory;
   summary.budgets[static_cast<std::size_t>(place::host)] = config_.host_memory;
   summary.budgets[static_cast<std::size_t>(place::nvme)] = nvme_budget(config_, drawn_.spare.size);
-  for (const place each : drawn_.tile_places) {
-    ++summary.tiles[static_cast<std::size_t>(each)];
+  for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
+    const auto at = static_cast<std::size_t>(drawn_.tile_places[i]);
+    summary.tiles[at] += where_.tiles()[i].owned ? 1 : 0;
   }
   for (const parameter& each : declared_.parameters()) {
     summary.parameters += each.count;
   }
   for (const tile& each : where_.tiles()) {
-    const tile_bytes parts = bytes_of(where_, each, false);
+    const tile_bytes parts = bytes_of(where_, each);
     for (const bytes array : parts.arrays) {
       summary.state += array;
     }
   }
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
-    if (on(i, place::nvme) && where_.at(each.layer).trainable()) {
+    if (on(i, place::nvme) && where_.updates(each)) {
       summary.nvme_step += moved_of(where_, each, config_).total() * 2;
     }
   }

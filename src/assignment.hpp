@@ -24,6 +24,7 @@ class assignment {
   bytes on_nvme(tile_array array) const;
   bytes kept_by_sums() const;
   void size_slots();
+  void size_exchange();
   void size_store();
   bytes slice_of(const tile& which) const;
   void size_checkpoint_staging();

@@ -1,9 +1,13 @@
 // The one file that builds concrete parts from a configuration.
 #include <algorithm>
+#include <array>
 #include <ballast/backends.hpp>
+#include <ballast/ranks.hpp>
+#include <cstdlib>
 #include <filesystem>
 
 #include "comm/one_rank.hpp"
+#include "comm/ranks.hpp"
 #include "cpu/host_device.hpp"
 #include "cpu/huge_page_region.hpp"
 #include "cpu/update_backend.hpp"
@@ -25,14 +29,16 @@ std::string checkpoint_path(const engine_config& config) {
 
 class machine_backends final : public backends {
  public:
+  explicit machine_backends(std::unique_ptr<communicator> ranks) : ranks_(std::move(ranks)) {}
+
   bool nvme_is_memory(const engine_config& config) const override {
     return !config.nvme.empty() && std::ranges::all_of(config.nvme, [](const nvme_folder& each) {
       return !nvme::memory_behind(each.directory).empty();
     });
   }
 
-  result<std::unique_ptr<device>> make_device(const engine_config& config,
-                                              bytes capacity) override {
+  result<std::unique_ptr<device>> make_device(const engine_config& config, bytes capacity,
+                                              communicator* ranks) override {
     if (config.device == device_kind::cuda) {
       auto state_by_value = cpu::make_update_backend(config.isa);
       if (!state_by_value) {
@@ -40,7 +46,14 @@ class machine_backends final : public backends {
       }
       return gpu::make_cuda_device(capacity, *std::move(state_by_value));
     }
-    return cpu::make_host_device(capacity, config.isa);
+    if (ranks == nullptr || ranks->size() == 1) {
+      return cpu::make_host_device(capacity, config.isa);
+    }
+    auto shared = ranks->make_region(capacity);
+    if (!shared) {
+      return shared.error();
+    }
+    return cpu::make_host_device(capacity, config.isa, *std::move(shared));
   }
 
   result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes> parts,
@@ -88,7 +101,14 @@ class machine_backends final : public backends {
     return nvme::open_durable_folder(config.checkpoint_directory.value_or(""));
   }
 
-  result<std::unique_ptr<communicator>> make_communicator(const engine_config&) override {
+  result<std::unique_ptr<communicator>> make_communicator(const engine_config& config) override {
+    if (ranks_ != nullptr) {
+      return std::move(ranks_);
+    }
+    if (config.ranks > 1) {
+      return failure{errc::invalid_argument,
+                     "an engine of several ranks takes backends with a communicator"};
+    }
     return comm::make_one_rank_communicator();
   }
 
@@ -112,10 +132,26 @@ class machine_backends final : public backends {
   }
 
   steady_clock clock_;
+  std::unique_ptr<communicator> ranks_;  ///< until it is asked for; none: alone
 };
 
 }  // namespace
 
-std::unique_ptr<backends> make_backends() { return std::make_unique<machine_backends>(); }
+std::unique_ptr<backends> make_backends() { return std::make_unique<machine_backends>(nullptr); }
+
+std::unique_ptr<backends> make_backends(std::unique_ptr<communicator> ranks) {
+  return std::make_unique<machine_backends>(std::move(ranks));
+}
+
+result<std::vector<std::unique_ptr<communicator>>> join_threads(std::uint32_t ranks) {
+  return comm::make_thread_communicators(ranks);
+}
+
+bool started_by_mpi() {
+  return std::ranges::any_of(std::array{"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"},
+                             [](const char* name) { return std::getenv(name) != nullptr; });
+}
+
+result<std::unique_ptr<communicator>> join_mpi() { return comm::make_mpi_communicator(); }
 
 }  // namespace ballast

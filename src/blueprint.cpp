@@ -10,10 +10,6 @@
 namespace ballast {
 namespace {
 
-bool accumulates(const layer_layout& layer, bool several_pushes) {
-  return layer.trainable() && (layer.shared || several_pushes);
-}
-
 /// `device` tiles, then `host` tiles, then the rest on `last`.
 std::vector<place> prefix(std::size_t tiles, std::size_t device, std::size_t host, place last) {
   std::vector<place> places(tiles, last);
@@ -35,6 +31,42 @@ std::size_t largest(std::size_t most, Fits fits) {
     }
   }
   return low;
+}
+
+/// Where peers gather a layer's weights or sum its gradient in place, all of it is in one piece, on
+/// the device or not: at most `device` tiles there.
+std::size_t whole_layers(const layout& where, std::size_t device) {
+  if (where.held().replicates() || !where.held().holds_all_weights()) {
+    return device;
+  }
+  std::size_t whole = 0;
+  for (const layer_layout& each : where.layers()) {
+    const std::size_t end = each.first_tile + each.tiles;
+    whole = end <= device ? end : whole;
+  }
+  return whole;
+}
+
+/// What a stage has of all ranks is one piece of memory.
+status refuse_whole_arrays_on_nvme(const layout& where, const engine_config& config) {
+  const partition& held = where.held();
+  if (held.replicates()) {
+    return {};
+  }
+  if (held.holds_all_weights() && config.weights == place::nvme) {
+    return failure{
+        errc::invalid_argument,
+        fmt::format("--weights nvme and --stage {}: every rank has all weights, in memory; "
+                    "choose --stage 3, or 0",
+                    held.stage)};
+  }
+  if (held.holds_all_gradients() && config.gradients == place::nvme) {
+    return failure{errc::invalid_argument,
+                   fmt::format("--gradients nvme and --stage {}: every rank has all gradients, in "
+                               "memory; choose --stage 2 or 3, or 0",
+                               held.stage)};
+  }
+  return {};
 }
 
 std::string listed(const plan& summary, place of) {
@@ -85,22 +117,21 @@ bytes plan::total(place where) const {
   return sum;
 }
 
-tile_bytes bytes_of(const layout& where, const tile& which, bool several_pushes) {
+tile_bytes bytes_of(const layout& where, const tile& which) {
   const layer_layout& layer = where.at(which.layer);
-  const state_layout arrays = layer.arrays();
   tile_bytes sizes;
   for (const tile_array each : tile_arrays) {
-    if (each != tile_array::gradient || layer.trainable()) {
-      sizes.arrays[index_of(each)] = size_of(each, arrays, which.range.count);
+    if (where.holds(which, each)) {
+      sizes.arrays[index_of(each)] = size_of(each, layer.arrays(), which.range.count);
     }
   }
-  if (accumulates(layer, several_pushes)) {
+  if (where.sums(layer)) {
     sizes.sums = size_of(dtype::f32) * which.range.count.value;
   }
   return sizes;
 }
 
-place place_of(tile_array which, const layer_layout& layer, place state,
+place place_of(tile_array which, const layout& where, const layer_layout& layer, place state,
                const engine_config& config) {
   if (state != place::nvme || which == tile_array::state) {
     return state;
@@ -108,7 +139,7 @@ place place_of(tile_array which, const layer_layout& layer, place state,
   if (which == tile_array::weights) {
     return config.weights;
   }
-  return accumulates(layer, config.several_pushes) ? place::host : config.gradients;
+  return where.sums(layer) ? place::host : config.gradients;
 }
 
 std::uint32_t tile_room::slices() const {
@@ -123,11 +154,11 @@ tile_room tile_room::lasting() const {
 }
 
 tile_room room_of(const layout& where, const tile& which, const engine_config& config) {
-  const tile_bytes sizes = bytes_of(where, which, config.several_pushes);
+  const tile_bytes sizes = bytes_of(where, which);
   tile_room room{.slices_each =
                      static_cast<std::uint32_t>(count_up(which.range.count, slice_elements))};
   for (const tile_array each : tile_arrays) {
-    if (place_of(each, where.at(which.layer), place::nvme, config) == place::nvme) {
+    if (place_of(each, where, where.at(which.layer), place::nvme, config) == place::nvme) {
       room.extents[index_of(each)] = round_up(sizes.of(each), extent_alignment);
     }
   }
@@ -149,6 +180,9 @@ tile_room moved_of(const layout& where, const tile& which, const engine_config& 
 
 bool is_resident(const layout& where, const model& declared, layer_id which,
                  const std::vector<place>& tile_places) {
+  if (!where.held().holds_all_weights()) {
+    return false;
+  }
   const auto on_device = [&](layer_id home, element_range range) {
     const layer_layout& layer = where.at(home);
     for (std::uint32_t i = layer.first_tile; i < layer.first_tile + layer.tiles; ++i) {
@@ -184,6 +218,9 @@ result<blueprint> draw(const model& declared, const layout& where, const engine_
                    "--gradients nvme and --several-pushes exclude each other: a gradient that is "
                    "summed rests in host memory"};
   }
+  if (auto whole = refuse_whole_arrays_on_nvme(where, config); !whole) {
+    return whole.error();
+  }
   if (reserved[static_cast<std::size_t>(place::nvme)].value > 0 && config.nvme.empty()) {
     return failure{errc::invalid_argument,
                    "activations are to rest on NVMe, but no folder is given; add --nvme DIR"};
@@ -204,7 +241,7 @@ result<blueprint> draw(const model& declared, const layout& where, const engine_
     const auto share = [&](double f) {
       return static_cast<std::size_t>(std::lround(f * static_cast<double>(tiles)));
     };
-    device = share(on_device);
+    device = whole_layers(where, share(on_device));
     host = std::min(share(on_host), tiles - device);
     if (device + host < tiles && config.nvme.empty()) {
       return failure{errc::invalid_argument,
@@ -221,7 +258,7 @@ result<blueprint> draw(const model& declared, const layout& where, const engine_
       return fits(config.host_memory, assign(device, n).total(place::host));
     };
     // All of them first: the last tile may free more than it takes (slots, staging).
-    device = device_holds(tiles) ? tiles : largest(tiles, device_holds);
+    device = whole_layers(where, device_holds(tiles) ? tiles : largest(tiles, device_holds));
     host = host_holds(tiles - device) ? tiles - device : largest(tiles - device, host_holds);
   }
   assignment chosen = assign(device, host);

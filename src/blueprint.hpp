@@ -15,6 +15,11 @@
 
 namespace ballast {
 
+/// What a rank of this configuration holds.
+constexpr partition partition_of(const engine_config& config) {
+  return {config.self, config.ranks, config.stage, config.several_pushes};
+}
+
 /// The unit of arithmetic on a tile: what one task updates, and what one digest covers.
 inline constexpr elements slice_elements = block_elements * 4;
 /// The unit in which a gradient leaves the device.
@@ -58,6 +63,7 @@ struct blueprint {
   std::vector<place> tile_places;  ///< by tile: where its optimizer state rests
   slot_pool layer_slots;           ///< device: weights of layers under way
   slot_pool gradient_slots;        ///< device: fp32 gradients of layers under way
+  slot_pool exchange;              ///< device: rounded gradients of layers that are being reduced
   slot_pool staging;               ///< host: tiles between NVMe and the optimizer, and cached ones
   slot_pool slice_buffers;         ///< host: a slice of a tile, where workers move it themselves
   slot_pool relay;                 ///< host: weights of tiles between NVMe and the device
@@ -77,7 +83,7 @@ struct blueprint {
   plan summary;
 };
 
-/// What a whole tile takes.
+/// What this rank has of a whole tile.
 struct tile_bytes {
   std::array<bytes, tile_array_count> arrays{};  ///< a frozen layer has no gradient
   bytes sums;  ///< fp32 gradient sums, where the layer may be pushed more than once
@@ -85,11 +91,11 @@ struct tile_bytes {
   bytes of(tile_array which) const { return arrays[index_of(which)]; }
 };
 
-tile_bytes bytes_of(const layout& where, const tile& which, bool several_pushes);
+tile_bytes bytes_of(const layout& where, const tile& which);
 
 /// Where an array rests of a tile of `layer` whose state rests at `state`. A gradient that is summed
 /// does so, and then rests, in memory.
-place place_of(tile_array which, const layer_layout& layer, place state,
+place place_of(tile_array which, const layout& where, const layer_layout& layer, place state,
                const engine_config& config);
 
 /// Of a tile on NVMe.
@@ -107,7 +113,12 @@ bool is_resident(const layout& where, const model& declared, layer_id which,
 result<blueprint> draw(const model& declared, const layout& where, const engine_config& config,
                        const std::array<bytes, place_count>& reserved);
 
-/// What one step of these visits moves, when it starts with no weights on the device. `order`: of
+/// What peers bring of weights that they have updated, where all ranks keep all of them: in every step
+/// but after a skipped one.
+bytes gathered_ahead_of(const layout& where);
+
+/// What one step of these visits moves, when it starts with no weights on the device, without what is
+/// gathered ahead of it. `order`: of
 /// the update; `cached`: whose state is in host memory when the update begins.
 traffic predict(const model& declared, const layout& where, const blueprint& drawn,
                 const engine_config& config, std::span<const visit> visits,

@@ -104,10 +104,17 @@ result<std::unique_ptr<run_reader>> run_reader::open(const manifest& read, const
   std::unique_ptr<run_reader> made(new run_reader(read, where));
   std::vector<std::uint32_t> slices(read.stores.size());
   for (const manifest::run& each : read.runs) {
+    if (!made->needs(each)) {
+      continue;
+    }
     slices[each.weights.store] += static_cast<std::uint32_t>(each.weights.digests.size());
     slices[each.state.store] += static_cast<std::uint32_t>(each.state.digests.size());
   }
   for (std::size_t i = 0; i < read.stores.size(); ++i) {
+    if (slices[i] == 0) {
+      made->stores_.push_back(nullptr);
+      continue;
+    }
     auto opened = parts.open_store(config, read.stores[i], slices[i]);
     if (!opened) {
       return opened.error();
@@ -126,7 +133,23 @@ result<std::unique_ptr<run_reader>> run_reader::open(const manifest& read, const
   return made;
 }
 
+/// Whether this rank owns anything of it.
+bool run_reader::needs(const manifest::run& run) const {
+  const layer_layout& placed = where_.at(layer_id{run.layer});
+  for (std::uint32_t i = placed.first_tile; i < placed.first_tile + placed.tiles; ++i) {
+    const tile& each = where_.tiles()[i];
+    if (each.owned && !intersect(each.range, run.range).empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
 status run_reader::adopt(const manifest::run& run, tile_array array) {
+  if (!needs(run)) {
+    extents_[index_of(array)].emplace_back();
+    return {};
+  }
   const manifest::array& its = of(run, array);
   auto adopted = stores_[its.store]->adopt(its.address, its.size, its.digests);
   if (!adopted) {

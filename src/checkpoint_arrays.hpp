@@ -53,7 +53,7 @@ class run_reader {
     element_range range;  ///< in the layer
   };
 
-  /// Opens the manifest's stores.
+  /// Opens the manifest's stores, as far as they hold what this rank owns.
   ///
   /// Errors: those of the stores; corrupted where an array is not inside its store
   static result<std::unique_ptr<run_reader>> open(const manifest& read, const layout& where,
@@ -76,12 +76,13 @@ class run_reader {
   };
 
   run_reader(const manifest& read, const layout& where) : manifest_(read), where_(where) {}
+  bool needs(const manifest::run& run) const;
   status adopt(const manifest::run& run, tile_array array);
   status load(const manifest::run& run, tile_array array, const extent& where, loaded& into);
 
   const manifest& manifest_;
   const layout& where_;
-  std::vector<std::unique_ptr<store>> stores_;
+  std::vector<std::unique_ptr<store>> stores_;  ///< none where none is needed
   std::array<std::vector<extent>, 2> extents_;  ///< by kind and run
   std::array<loaded, 2> loaded_;
 };

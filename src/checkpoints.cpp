@@ -11,59 +11,16 @@
 namespace ballast {
 namespace {
 
-constexpr std::string_view manifest_prefix = "manifest-";
-constexpr std::string_view state_prefix = "state-";
-
 // At most so much of a manifest's text is about each of these; names are not so long.
 constexpr bytes manifest_slice{64};
 constexpr bytes manifest_tile{1024};
 constexpr bytes manifest_parameter{512};
 
-std::string name_of(std::string_view prefix, std::uint64_t number) {
-  return fmt::format("{}{:012}", prefix, number);
-}
-
-std::optional<std::uint64_t> number_in(std::string_view name, std::string_view prefix) {
-  if (!name.starts_with(prefix)) {
-    return std::nullopt;
-  }
-  name.remove_prefix(prefix.size());
+/// Of a text that ranks told each other.
+std::uint64_t number_in(std::string_view text) {
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  const bool whole = error == std::errc() && end == name.data() + name.size();
-  return whole ? std::optional(number) : std::nullopt;
-}
-
-/// The files in the folder itself by their name alone: it may be moved.
-manifest relative_to(const std::string& folder, manifest of) {
-  for (store_record& store : of.stores) {
-    for (stored_files& part : store.files) {
-      for (std::string& path : part.paths) {
-        if (path.starts_with(folder + "/") && path.find('/', folder.size() + 1) == path.npos) {
-          path.erase(0, folder.size() + 1);
-        }
-      }
-    }
-  }
-  return of;
-}
-
-/// The way back.
-///
-/// Errors: corrupted: a name that leads out of the folder
-status resolve_in(const std::string& folder, manifest& of) {
-  for (store_record& store : of.stores) {
-    for (stored_files& part : store.files) {
-      for (std::string& path : part.paths) {
-        if (path.starts_with('/')) continue;
-        if (path.empty() || path.find('/') != path.npos) {
-          return failure{errc::corrupted, fmt::format("\"{}\" is no file of the folder", path)};
-        }
-        path = folder + "/" + path;
-      }
-    }
-  }
-  return {};
+  (void)std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
 }
 
 manifest::array listed(const store& in, std::uint32_t index, const extent& where) {
@@ -75,9 +32,14 @@ manifest::array listed(const store& in, std::uint32_t index, const extent& where
 result<std::unique_ptr<checkpoints>> checkpoints::open(std::unique_ptr<checkpoint_folder> folder,
                                                        const model& declared, const layout& where,
                                                        const engine_config& config,
-                                                       tile_homes& homes, backends& parts) {
-  std::unique_ptr<checkpoints> made(new checkpoints(declared, where, config, homes, parts));
-  made->folder_ = std::move(folder);
+                                                       tile_homes& homes, backends& parts,
+                                                       peers& ranks) {
+  std::unique_ptr<checkpoints> made(new checkpoints(declared, where, config, homes, parts, ranks));
+  auto shared = shared_folder::make(std::move(folder), ranks);
+  if (!shared) {
+    return shared.error();
+  }
+  made->folder_ = *std::move(shared);
   if (auto sayable = made->refuse_odd_names(); !sayable) {
     return sayable.error();
   }
@@ -88,6 +50,11 @@ result<std::unique_ptr<checkpoints>> checkpoints::open(std::unique_ptr<checkpoin
     return enough.error();
   }
   return made;
+}
+
+bool checkpoints::saves(const tile& which) const {
+  // What all ranks have the first one saves.
+  return which.owned && (!where_.held().replicates() || peers_.self() == rank{0});
 }
 
 /// What every manifest of this run says, written once before there is anything to lose.
@@ -107,36 +74,13 @@ status checkpoints::refuse_odd_names() const {
 
 /// Finds the checkpoints, and removes what a save left that did not come to its manifest.
 status checkpoints::look_around() {
-  const auto names = folder_->names();
-  if (!names) {
-    return names.error();
+  auto found_here = folder_->manifests();
+  if (!found_here) {
+    return found_here.error();
   }
-  for (const std::string& name : *names) {
-    if (const auto number = number_in(name, manifest_prefix)) {
-      const auto text = folder_->read(name);
-      if (!text) {
-        return text.error();
-      }
-      auto read = manifest::parse(*text);
-      const status usable = read ? resolve_in(folder_->path(), *read) : status(read.error());
-      if (!usable) {
-        return failure{usable.error().code,
-                       fmt::format("{}/{}: {}", folder_->path(), name, usable.error().message)};
-      }
-      kept_.push_back({*number, *std::move(read)});
-    }
-  }
-  std::ranges::sort(kept_, {}, &kept::number);
+  kept_ = *std::move(found_here);
   ours_ = kept_.empty();
-  for (const std::string& name : *names) {
-    const auto number = number_in(name, state_prefix);
-    if (number && !std::ranges::count(kept_, *number, &kept::number)) {
-      if (auto removed = folder_->remove(name); !removed) {
-        return removed;
-      }
-    }
-  }
-  return {};
+  return folder_->remove_unreferenced(kept_);
 }
 
 checkpoints::file_size checkpoints::next_file() const {
@@ -144,7 +88,7 @@ checkpoints::file_size checkpoints::next_file() const {
   for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
     const tile& each = where_.tiles()[i];
     for (const tile_array array : lasting_arrays) {
-      if (!homes_.at({i}).on_nvme(array)) {
+      if (saves(each) && !homes_.at({i}).on_nvme(array)) {
         of.size += round_up(size_of(array, where_.at(each.layer).arrays(), each.range.count),
                             extent_alignment);
         of.slices += static_cast<std::uint32_t>(count_up(each.range.count, slice_elements));
@@ -155,33 +99,43 @@ checkpoints::file_size checkpoints::next_file() const {
   return of;
 }
 
-/// A save writes the new checkpoint before it gives the oldest one up.
+/// A save writes the new checkpoint before it gives the oldest one up. Rank 0 looks, for all.
 status checkpoints::refuse_small_folder() const {
+  const auto mine = next_file();
+  const auto all = peers_.gather_text(fmt::format("{} {}", mine.size.value, mine.slices));
+  if (!all) {
+    return all.error();
+  }
   const auto room = folder_->room();
   if (!room) {
-    return {};
+    return peers_.agree({});
   }
-  const auto [size, slices] = next_file();
-  const bytes one =
-      round_up(size + manifest_slice * slices + manifest_tile * where_.tiles().size() +
-                   manifest_parameter * declared_.parameters().size(),
-               extent_alignment);
+  bytes size;
+  std::uint64_t slices = 0;
+  for (const std::string_view each : *all) {
+    size += bytes{number_in(each)};
+    slices += number_in(each.substr(each.find(' ') + 1));
+  }
+  const std::uint64_t tiles = where_.tiles().size() * peers_.size();
+  const bytes one = round_up(size + manifest_slice * slices + manifest_tile * tiles +
+                                 manifest_parameter * declared_.parameters().size(),
+                             extent_alignment);
   const std::uint64_t there = kept_.size();
   const std::uint64_t wanted = std::max<std::uint64_t>(config_.kept_checkpoints + 1, there + 1);
   const std::uint64_t fit = there + *room / one;
   if (wanted <= fit) {
-    return {};
+    return peers_.agree({});
   }
   const std::string remedy =
       fit > std::max<std::uint64_t>(there, 1)
           ? fmt::format("--keep-checkpoints {} would fit", fit - 1)
           : "free as much there, or give --checkpoint a folder on another disk";
-  return failure{
-      errc::no_space,
-      fmt::format("{}: {} checkpoints of {} bytes more are wanted there, one beyond what "
-                  "is kept, {} bytes together; {} are free; {}",
-                  folder_->path(), wanted - there, one.value, (one * (wanted - there)).value,
-                  room->value, remedy)};
+  return peers_.agree(
+      failure{errc::no_space,
+              fmt::format("{}: {} checkpoints of {} bytes more are wanted there, one beyond what "
+                          "is kept, {} bytes together; {} are free; {}",
+                          folder_->path(), wanted - there, one.value,
+                          (one * (wanted - there)).value, room->value, remedy)});
 }
 
 result<bytes> checkpoints::save(const position& at, std::string_view blob) {
@@ -195,7 +149,7 @@ result<bytes> checkpoints::save(const position& at, std::string_view blob) {
     return broken_.error();
   }
   const std::uint64_t number = kept_.empty() ? 1 : kept_.back().number + 1;
-  manifest made{.steps = at.steps,
+  manifest part{.steps = at.steps,
                 .updates = at.updates,
                 .noise_seed = at.noise_seed,
                 .slice = slice_elements,
@@ -203,41 +157,72 @@ result<bytes> checkpoints::save(const position& at, std::string_view blob) {
                 .layers = layers_of(declared_, where_),
                 .runs = {},
                 .blob = std::string(blob)};
-  const auto [size, slices] = next_file();
-  const std::string state_name = name_of(state_prefix, number);
-  auto into = parts_.make_kept_store(config_, state_name, size, slices);
-  const status saved = into ? fill(made, **into) : status(into.error());
-  if (!saved) {
-    (void)folder_->remove(state_name);
-    return saved.error();
+  const status written = peers_.agree(write_part(part, folder_->state_name(number, peers_.self())));
+  if (!written) {
+    folder_->remove_states(number);
+    return written.error();
   }
-  const auto text = relative_to(folder_->path(), made).text();
-  if (!text) {
-    (void)folder_->remove(state_name);
-    return text.error();
+  auto whole = whole_of(part);
+  if (auto listed = peers_.agree(whole ? status() : status(whole.error())); !listed) {
+    folder_->remove_states(number);
+    return listed.error();
   }
-  const std::string name = name_of(manifest_prefix, number);
-  if (auto committed = folder_->commit(name, *text); !committed) {
-    // Whether the name is there nobody knows: it goes, or no further save can be trusted.
-    const status undone = folder_->remove(name);
-    broken_ = undone ? status() : committed;
-    if (undone) {
-      (void)folder_->remove(state_name);
+  kept newest{number, *std::move(whole)};
+  if (auto committed = folder_->commit(newest); !committed) {
+    if (!folder_->broken()) {
+      folder_->remove_states(number);
     }
+    broken_ = folder_->broken() ? committed : status();
     return committed.error();
   }
   for (const tile_array each : lasting_arrays) {
-    if (homes_.on_disk() != nullptr) {
+    if (homes_.on_disk() != nullptr && !part.runs.empty()) {
       homes_.stored(each).keep(number);
     }
   }
-  kept_.push_back({number, std::move(made)});
+  kept_.push_back(std::move(newest));
   while (kept_.size() > config_.kept_checkpoints) {
     if (auto forgotten = forget_oldest(); !forgotten) {
       return forgotten.error();
     }
   }
-  return size;
+  return next_file().size;
+}
+
+/// What this rank saves, durable; a rank that has nothing of its own writes nothing.
+status checkpoints::write_part(manifest& made, const std::string& name) {
+  if (std::ranges::none_of(where_.tiles(), [&](const tile& each) { return saves(each); })) {
+    return {};
+  }
+  const auto [size, slices] = next_file();
+  auto into = parts_.make_kept_store(config_, name, size, slices);
+  return into ? fill(made, **into) : status(into.error());
+}
+
+/// All ranks' parts; its files in the folder by their full names.
+result<manifest> checkpoints::whole_of(const manifest& part) const {
+  const auto text = folder_->text_of(part);
+  if (auto sayable = peers_.agree(text ? status() : status(text.error())); !sayable) {
+    return sayable.error();
+  }
+  const auto texts = peers_.gather_text(*text);
+  if (!texts) {
+    return texts.error();
+  }
+  manifest whole = part;
+  whole.stores.clear();
+  whole.runs.clear();
+  for (const std::string& each : *texts) {
+    auto read = manifest::parse_part(each);
+    if (!read) {
+      return read.error();
+    }
+    whole.add(*std::move(read));
+  }
+  if (auto resolved = folder_->resolve(whole); !resolved) {
+    return resolved.error();
+  }
+  return whole;
 }
 
 /// Writes what lies in memory, lists everything, and makes all of it durable.
@@ -251,6 +236,9 @@ status checkpoints::fill(manifest& made, store& into) {
   status outcome;
   for (std::uint32_t i = 0; i < where_.tiles().size() && outcome; ++i) {
     const tile& each = where_.tiles()[i];
+    if (!saves(each)) {
+      continue;
+    }
     manifest::run run{each.layer.value, each.range, {}, {}};
     for (const tile_array array : lasting_arrays) {
       manifest::array& list = array == tile_array::weights ? run.weights : run.state;
@@ -280,7 +268,8 @@ status checkpoints::fill(manifest& made, store& into) {
 
 status checkpoints::forget_oldest() {
   // Until its manifest is gone it is kept, and so is what it refers to: the next save tries again.
-  if (auto removed = folder_->remove(name_of(manifest_prefix, kept_.front().number)); !removed) {
+  const std::uint64_t number = kept_.front().number;
+  if (auto removed = folder_->remove_manifest(number); !removed) {
     return removed;
   }
   const kept oldest = std::move(kept_.front());
@@ -290,19 +279,27 @@ status checkpoints::forget_oldest() {
       homes_.stored(each).drop(oldest.number);
     }
   }
-  (void)folder_->remove(name_of(state_prefix, oldest.number));  // what stays the next start removes
-  for (const store_record& each : oldest.what.stores) {
-    const bool still_needed =
-        (homes_.on_disk() != nullptr && each.run == homes_.on_disk()->record().run) ||
-        std::ranges::any_of(kept_, [&](const kept& other) {
-          return std::ranges::any_of(other.what.stores,
-                                     [&](const store_record& its) { return its.run == each.run; });
-        });
-    if (!still_needed) {
+  remove_files(oldest.what);
+  return {};
+}
+
+/// Of a checkpoint that was given up, as far as no other one needs them; what stays the next start
+/// removes.
+void checkpoints::remove_files(const manifest& of) {
+  for (const store_record& each : of.stores) {
+    // The newest one lists every store in use.
+    const bool still_needed = std::ranges::any_of(kept_, [&](const kept& other) {
+      return std::ranges::any_of(other.what.stores,
+                                 [&](const store_record& its) { return its.run == each.run; });
+    });
+    if (still_needed) {
+      continue;
+    }
+    if (peers_.self() == rank{0}) {
       (void)parts_.remove_store(each);  // in use by a reader: the next start collects it
     }
+    folder_->remove_files(each);
   }
-  return {};
 }
 
 status checkpoints::usable() const {
@@ -318,19 +315,19 @@ result<checkpoints::found> checkpoints::load() {
   }
   const manifest& newest = kept_.back().what;
   auto reader = run_reader::open(newest, where_, config_, homes_, parts_);
-  if (!reader) {
-    return reader.error();
+  if (auto opened = peers_.agree(reader ? status() : status(reader.error())); !opened) {
+    return opened.error();
   }
   array_restorer restorer(newest, where_, homes_, **reader);
   status restored;
   for (std::uint32_t i = 0; i < where_.tiles().size() && restored; ++i) {
-    restored = restorer.restore({i});
+    restored = where_.tiles()[i].owned ? restorer.restore({i}) : status();
   }
   if (auto finished = restorer.finish(); !finished && restored) {
     restored = finished;
   }
-  if (!restored) {
-    return restored.error();
+  if (auto all = peers_.agree(restored); !all) {
+    return all.error();
   }
   ours_ = true;
   return found{{newest.steps, newest.updates, newest.noise_seed}, newest.blob};

@@ -130,7 +130,7 @@ class rehearsed_pass {
     const double passes = static_cast<double>(where_.at(layer).buffer.value) * rates_.gradient;
     now_ += passes;
     phase_.gradients += passes;
-    const bytes moved = download_of(declared_, where_, drawn_, config_.several_pushes, layer);
+    const bytes moved = download_of(declared_, where_, drawn_, layer);
     const std::size_t slot = pushes_++ % left_device_.size();
     left_device_[slot] = links_.submit(hop::download, now_, seconds_of(moved, rates_.download));
     if (const bytes stored = write_of(where_, drawn_, config_, layer); stored.value > 0) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ballast/engine.hpp>
 #include <ballast/rounding.hpp>
 #include <cmath>
@@ -62,6 +63,19 @@ void engine::reserve(place where, bytes size) {
 
 engine_config engine::resolved(engine_config config) const {
   config.tile_elements = tile_of(config);
+  const std::uint32_t here = config.host_ranks > 0 ? config.host_ranks : config.ranks;
+  config.host_ranks = 1;
+  if (here > 1) {
+    // Each has its share of what the machine has.
+    if (config.host_memory) {
+      config.host_memory = *config.host_memory / here;
+    }
+    for (nvme_folder& each : config.nvme) {
+      each.size = each.size ? std::optional(*each.size / here) : std::nullopt;
+    }
+    const std::uint32_t cores = plan_threads(0, find_numa_nodes()).threads();
+    config.threads = config.threads > 0 ? config.threads : std::max(1U, cores / here);
+  }
   if (config.io == io_backend::automatic && backends_->nvme_is_memory(config)) {
     config.io = io_backend::inlined;
   }
@@ -74,7 +88,7 @@ engine_config engine::resolved(engine_config config) const {
 
 result<plan> engine::dry_run(const engine_config& asked) const {
   const engine_config config = resolved(asked);
-  const auto where = layout::make(model_, config.tile_elements, {0}, 1);
+  const auto where = layout::make(model_, config.tile_elements, partition_of(config));
   if (!where) {
     return where.error();
   }
@@ -88,7 +102,7 @@ result<plan> engine::dry_run(const engine_config& asked) const {
 result<plan> engine::seal(const engine_config& asked) {
   require(sealed_ == nullptr, "an engine is sealed once");
   const engine_config config = resolved(asked);
-  auto where = layout::make(model_, config.tile_elements, {0}, 1);
+  auto where = layout::make(model_, config.tile_elements, partition_of(config));
   if (!where) {
     return where.error();
   }
@@ -208,6 +222,10 @@ status engine::write(parameter_id which, state_part part, elements first,
   return through([&] { return sealed_->write(which, part, first, values); });
 }
 
+result<std::vector<double>> engine::gather(double mine) {
+  return through([&] { return sealed_->gather(mine); });
+}
+
 result<save_report> engine::save(std::string_view blob) {
   if (auto sealed = ready(); !sealed) {
     return sealed.error();
@@ -230,6 +248,16 @@ bool engine::has_checkpoint() const {
 traffic engine::predict(std::span<const visit> visits) const {
   require(sealed_ != nullptr, "predict() follows seal()");
   return sealed_->predict(visits);
+}
+
+rank engine::self() const {
+  require(sealed_ != nullptr, "self() follows seal()");
+  return sealed_->config().self;
+}
+
+std::uint32_t engine::ranks() const {
+  require(sealed_ != nullptr, "ranks() follows seal()");
+  return sealed_->config().ranks;
 }
 
 void engine::trace_to(trace_sink* sink) {

@@ -46,7 +46,7 @@ void find_bound(const compute_phase& first, const update_phase& last, forecast& 
 result<forecast> engine::dry_run(const engine_config& asked, std::span<const timed_visit> visits,
                                  const machine_rates& rates) const {
   const engine_config config = resolved(asked);
-  const auto where = layout::make(model_, config.tile_elements, {0}, 1);
+  const auto where = layout::make(model_, config.tile_elements, partition_of(config));
   if (!where) {
     return where.error();
   }
@@ -61,6 +61,7 @@ result<forecast> engine::dry_run(const engine_config& asked, std::span<const tim
                 .moved = ballast::predict(model_, *where, *drawn, config, order, tiles,
                                           steady_cache(*drawn, tiles)),
                 .time = {}};
+  made.moved[hop::all_gather] += gathered_ahead_of(*where);
   const compute_phase first = run_compute(model_, *where, *drawn, config, visits, rates);
   const traffic updated =
       ballast::predict(model_, *where, *drawn, config, {}, tiles, steady_cache(*drawn, tiles));

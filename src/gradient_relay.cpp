@@ -15,10 +15,10 @@ gradient_relay::gradient_relay(const layout& where, tile_homes& homes, const til
       at_home_(where.tiles().size()),
       buffers_(*this, homes.gradient_relay()) {}
 
-ticket gradient_relay::send(tile_id which, std::span<std::byte> rounded) {
+ticket gradient_relay::send(tile_id which, std::span<std::byte> rounded, bytes spacing) {
   at_home_[which.value] = false;
   auto whom = std::allocate_shared<arrival>(block_allocator<arrival>(pool_), chunks_of(which));
-  if (buffer* const free = buffers_.admit({which, rounded, whom}, priority::write_back)) {
+  if (buffer* const free = buffers_.admit({which, rounded, spacing, whom}, priority::write_back)) {
     download(*free);
   }
   return ticket(std::move(whom));
@@ -33,7 +33,7 @@ std::size_t gradient_relay::chunks_of(tile_id which) const {
   return count_up(where_.at(which).range.count, chunk_elements);
 }
 
-/// Each chunk from the beginning of its fp32 source to its place in the buffer.
+/// Each chunk from the beginning of its room to its place in the buffer.
 void gradient_relay::download(buffer& with) {
   const request asked = with.serves;  // the last chunk's arrival gives the buffer away
   const tile& of = where_.at(asked.which);
@@ -47,7 +47,7 @@ void gradient_relay::download(buffer& with) {
   for (elements first{0}; first < of.range.count; first += chunk_elements) {
     const std::size_t size = std::min(chunk_elements, of.range.count - first).value * width;
     (void)homes_.download().submit(
-        {.address = address_of(asked.rounded.subspan(first.value * sizeof(float), size)),
+        {.address = address_of(asked.rounded.subspan(first.value * asked.spacing.value, size)),
          .memory = into.subspan(first.value * width, size),
          .urgency = priority::write_back,
          .deadline = {},

@@ -23,11 +23,11 @@ class gradient_relay {
 
   /// Takes a tile's gradient to NVMe; nothing of the tile's is under way.
   ///
-  /// Shapes: rounded: device memory of the tile's elements in f32, each chunk_elements of them
-  ///         rounded in place: in the compute type, at their beginning
+  /// Shapes: rounded: device memory of the tile's elements, `spacing` bytes each; each chunk_elements
+  ///         of them in the compute type, at the beginning of their room
   /// Memory: `rounded` is the relay's until the ticket completes: then it has left the device
   /// Errors: of the ticket: device_failure; it is settle()'s too
-  ticket send(tile_id which, std::span<std::byte> rounded);
+  ticket send(tile_id which, std::span<std::byte> rounded, bytes spacing);
 
   /// Whether what was sent last is on NVMe.
   bool at_home(tile_id which) const { return at_home_[which.value].load(); }
@@ -41,6 +41,7 @@ class gradient_relay {
   struct request {
     tile_id which;
     std::span<std::byte> rounded;
+    bytes spacing;
     std::shared_ptr<arrival> whom;
   };
   using buffers = relay_buffers<gradient_relay, request>;

@@ -1,13 +1,16 @@
 // The one pass over a complete gradient: rounds it to the compute type and takes its block sums of
-// squares and whether it is finite, chunk by chunk, on whatever threads bring it.
+// squares and whether it is finite, chunk by chunk, on whatever threads bring it. Where ranks sum
+// their gradients these are two: each rounds its own, and measures what it keeps of the sum.
 //
 // Sums are kept by flat block and folded in index order, so that who rounded what, and when, does
-// not matter. Disjoint chunks may be rounded at once; the rest is the caller's thread.
+// not matter: nor on which rank, once shared. Disjoint chunks may be rounded at once; the rest is the
+// caller's thread.
 #pragma once
 
 #include <ballast/update.hpp>
 #include <vector>
 
+#include "peers.hpp"
 #include "tile_homes.hpp"
 
 namespace ballast {
@@ -32,6 +35,19 @@ class gradient_rounding {
   void round(const gradient_chunk& part, std::span<const float> source, std::byte* target,
              update_backend& by, stream_ref stream);
 
+  /// Rounds only: what is summed over ranks, and measured then.
+  ///
+  /// Shapes: source[n] f32, target[n] of `type`, n at most chunk_elements
+  static void encode(dtype type, std::span<const float> source, std::byte* target,
+                     update_backend& by, stream_ref stream);
+  /// Takes the sums of a chunk that is rounded already.
+  ///
+  /// Shapes: rounded[n] of the layer's compute type, n = elements of the chunk
+  void measure(const gradient_chunk& part, std::span<const std::byte> rounded, update_backend& by,
+               stream_ref stream);
+  /// Gives every rank the sums of all.
+  status share_sums(peers& ranks);
+
   /// Where the chunk's gradient rests in host memory or on the device.
   std::span<std::byte> home_of(const gradient_chunk& part) const;
 
@@ -44,6 +60,7 @@ class gradient_rounding {
   tile_homes& homes_;
   std::vector<std::vector<gradient_chunk>> chunks_;  ///< by layer
   std::vector<double> block_sums_;                   ///< by flat block
+  std::vector<double> shared_sums_;                  ///< by rank, layer and block; empty alone
   std::uint32_t findings_ = 0;                       ///< or-ed by several threads
 };
 

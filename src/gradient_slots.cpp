@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ballast/rounding.hpp>
 
 namespace ballast {
 namespace {
@@ -13,7 +14,7 @@ std::span<std::byte> bytes_of(std::span<float> values) { return std::as_writable
 
 gradient_slots::gradient_slots(const model& declared, const layout& where, const blueprint& drawn,
                                tile_homes& homes, update_backend& host_updates,
-                               const tile_work& stamps, workers& threads)
+                               const tile_work& stamps, workers& threads, peers& ranks)
     : declared_(declared),
       where_(where),
       homes_(homes),
@@ -21,6 +22,8 @@ gradient_slots::gradient_slots(const model& declared, const layout& where, const
       rounding_(where, homes),
       sums_(declared, where, homes, host_updates, threads, rounding_),
       relay_(where, homes, stamps, threads),
+      peers_(ranks),
+      exchange_(where, homes, rounding_, relay_, threads, ranks),
       slots_(drawn.gradient_slots.count),
       complete_(where.layers().size()),
       pushed_(where.layers().size()) {}
@@ -112,6 +115,9 @@ status gradient_slots::check_push(layer_id layer, bool last) const {
 
 status gradient_slots::push(gradient_lease gradient, bool last, stream_ref stream) {
   const layer_id layer = gradient.layer();
+  if (auto summed = exchange_.advance(); !summed) {
+    return summed;
+  }
   if (auto allowed = check_push(layer, last); !allowed) {
     return allowed;
   }
@@ -127,7 +133,10 @@ status gradient_slots::push(gradient_lease gradient, bool last, stream_ref strea
     }
   }
   if (!summed && placed.trainable()) {
-    if (auto moved = round_and_download(gradient, slots_[gradient.slot()], stream); !moved) {
+    slot& from = slots_[gradient.slot()];
+    if (auto moved = peers_.alone() ? round_and_download(gradient, from, stream)
+                                    : round_and_exchange(gradient, from, stream);
+        !moved) {
       return moved;
     }
   }
@@ -197,9 +206,59 @@ status gradient_slots::round_and_download(const gradient_lease& gradient, slot& 
     if (homes_.at({i}).on_nvme(tile_array::gradient)) {
       const element_range range = where_.tiles()[i].range;
       from.downloads.push_back(relay_.send(
-          {i}, bytes_of(gradient.memory().subspan(range.begin.value, range.count.value))));
+          {i}, bytes_of(gradient.memory().subspan(range.begin.value, range.count.value)),
+          size_of(dtype::f32)));
     }
   }
+  return {};
+}
+
+/// What is summed over the ranks: at rest, once it has come there, or in memory of its own, so that the
+/// slot is free at once.
+status gradient_slots::round_and_exchange(const gradient_lease& gradient, slot& from,
+                                          stream_ref stream) {
+  const layer_id layer = gradient.layer();
+  if (exchange_.at_rest()) {
+    if (auto moved = round_and_download(gradient, from, stream); !moved) {
+      return moved;
+    }
+    exchange_.begin(layer, from.downloads);
+    return {};
+  }
+  const auto target = exchange_.open(layer);
+  if (!target) {
+    return target.error();
+  }
+  const layer_layout& placed = where_.at(layer);
+  const dtype type = placed.arrays().weights;
+  device& on = homes_.on_device();
+  {
+    const active_span busy(homes_.log(), activity::optimizer, "round", subject::of(layer));
+    workers_.for_each(count_up(placed.size, chunk_elements), [&](std::size_t i) {
+      const element_range part =
+          intersect({chunk_elements * i, chunk_elements}, {{0}, placed.size});
+      gradient_rounding::encode(type, gradient.memory().subspan(part.begin.value, part.count.value),
+                                target->subspan(part.begin.value * size_of(type).value).data(),
+                                on.updates(), stream);
+    });
+  }
+  exchange_.begin(layer, {});
+  return {};
+}
+
+/// The same for a layer whose gradient was summed over several pushes before.
+status gradient_slots::exchange_sums(layer_id layer) {
+  if (exchange_.at_rest()) {
+    sums_.round(layer);
+    exchange_.begin(layer, {});
+    return {};
+  }
+  const auto target = exchange_.open(layer);
+  if (!target) {
+    return target.error();
+  }
+  sums_.round(layer, *target);
+  exchange_.begin(layer, {});
   return {};
 }
 
@@ -211,6 +270,7 @@ bool gradient_slots::at_home(layer_id layer) const {
     }
   }
   return complete_[layer.value] && placed.trainable() && !sums_.exist_for(layer) &&
+         (peers_.alone() || exchange_.at_home(layer)) &&
          std::ranges::none_of(slots_, [&](const slot& each) {
            return each.layer == layer &&
                   std::ranges::any_of(each.downloads, [](const ticket& download) {
@@ -227,7 +287,9 @@ status gradient_slots::settle_all() {
       outcome = settled;
     }
   }
+  const status summed = exchange_.settle();
   const status written = relay_.settle();
+  outcome = outcome ? summed : outcome;
   return outcome ? written : outcome;
 }
 
@@ -244,11 +306,18 @@ status gradient_slots::complete() {
       return failure{errc::wrong_order, fmt::format("step() before layer \"{}\" was pushed",
                                                     declared_.at(layer_id{i}).name)};
     }
-    if (sums_.exist_for({i})) {
+    if (sums_.exist_for({i}) && peers_.alone()) {
       sums_.round({i});
+    } else if (sums_.exist_for({i})) {
+      if (auto begun = exchange_sums({i}); !begun) {
+        return begun;
+      }
     }
   }
-  return {};
+  if (auto summed = settle_all(); !summed) {
+    return summed;
+  }
+  return peers_.alone() ? status() : rounding_.share_sums(peers_);
 }
 
 void gradient_slots::reset() {

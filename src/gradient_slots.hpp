@@ -3,15 +3,16 @@
 // A gradient that is pushed once is rounded on the device and downloaded in the compute type. One
 // that is pushed several times (a tied parameter, accumulation) is summed in fp32, in the order of
 // the pushes, and rounded when it is complete. A gradient that rests on NVMe goes there by the
-// gradient_relay. Always its block sums of squares are taken from
-// the rounded values, in the same pass. Caller's thread only; the passes run on the engine's
-// workers.
+// gradient_relay. Where there are peers the rounded gradients are summed on the way (gradient_exchange).
+// Always its block sums of squares are taken from the rounded values. Caller's thread only; the passes
+// run on the engine's workers.
 #pragma once
 
 #include <ballast/lease.hpp>
 #include <vector>
 
 #include "first_failure.hpp"
+#include "gradient_exchange.hpp"
 #include "gradient_relay.hpp"
 #include "gradient_rounding.hpp"
 #include "gradient_sums.hpp"
@@ -22,7 +23,7 @@ class gradient_slots final : public lease_keeper {
  public:
   gradient_slots(const model& declared, const layout& where, const blueprint& drawn,
                  tile_homes& homes, update_backend& host_updates, const tile_work& stamps,
-                 workers& threads);
+                 workers& threads, peers& ranks);
   ~gradient_slots() override;
 
   /// Errors: exhausted when every slot is on lease; invalid_argument for a frozen layer
@@ -60,6 +61,8 @@ class gradient_slots final : public lease_keeper {
   status check_push(layer_id layer, bool last) const;
   void clear_frozen(const gradient_lease& gradient, stream_ref stream);
   status round_and_download(const gradient_lease& gradient, slot& from, stream_ref stream);
+  status round_and_exchange(const gradient_lease& gradient, slot& from, stream_ref stream);
+  status exchange_sums(layer_id layer);
 
   const model& declared_;
   const layout& where_;
@@ -69,6 +72,8 @@ class gradient_slots final : public lease_keeper {
   gradient_rounding rounding_;
   gradient_sums sums_;
   gradient_relay relay_;
+  peers& peers_;
+  gradient_exchange exchange_;
   std::vector<slot> slots_;
   std::uint32_t next_slot_ = 0;
   std::vector<bool> complete_;  ///< by layer: the push marked last has come

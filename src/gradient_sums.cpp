@@ -136,8 +136,7 @@ status gradient_sums::add_in_host(parameter_id which, std::span<float> gradient)
   return {};
 }
 
-void gradient_sums::round(layer_id layer) {
-  const active_span busy(homes_.log(), activity::optimizer, "round", subject::of(layer));
+void gradient_sums::clear_unpushed(layer_id layer) {
   for (const parameter_id which : declared_.at(layer).parameters) {
     if (!started_[which.value]) {
       for (const gradient_chunk& part : chunks_[which.value]) {
@@ -145,10 +144,28 @@ void gradient_sums::round(layer_id layer) {
       }
     }
   }
+}
+
+void gradient_sums::round(layer_id layer) {
+  const active_span busy(homes_.log(), activity::optimizer, "round", subject::of(layer));
+  clear_unpushed(layer);
   const std::vector<gradient_chunk>& chunks = rounding_.chunks(layer);
   workers_.for_each(chunks.size(), [&](std::size_t i) {
     update_backend& by = on_device(chunks[i]) ? homes_.on_device().updates() : host_updates_;
     rounding_.round(chunks[i], sums_of(chunks[i]), rounding_.home_of(chunks[i]).data(), by, {});
+  });
+}
+
+void gradient_sums::round(layer_id layer, std::span<std::byte> target) {
+  const active_span busy(homes_.log(), activity::optimizer, "round", subject::of(layer));
+  clear_unpushed(layer);
+  const dtype type = where_.at(layer).arrays().weights;
+  const std::vector<gradient_chunk>& chunks = rounding_.chunks(layer);
+  workers_.for_each(chunks.size(), [&](std::size_t i) {
+    update_backend& by = on_device(chunks[i]) ? homes_.on_device().updates() : host_updates_;
+    gradient_rounding::encode(
+        type, sums_of(chunks[i]),
+        target.subspan(chunks[i].range.begin.value * size_of(type).value).data(), by, {});
   });
 }
 

@@ -30,10 +30,15 @@ class gradient_sums {
   /// Rounds a layer's complete sums into its gradient; parameters that were not pushed count as
   /// zero.
   void round(layer_id layer);
+  /// The same, into memory of the whole layer, to be summed over ranks.
+  ///
+  /// Shapes: target[n] of the compute type, n = elements of the layer
+  void round(layer_id layer, std::span<std::byte> target);
 
   void reset() { started_.assign(started_.size(), false); }
 
  private:
+  void clear_unpushed(layer_id layer);
   status add_on_device(parameter_id which, std::span<float> gradient, stream_ref stream);
   status start_in_host(parameter_id which, std::span<float> gradient);
   status add_in_host(parameter_id which, std::span<float> gradient);

@@ -3,20 +3,26 @@
 #include <fmt/format.h>
 
 namespace ballast {
-
 layer_slots::layer_slots(const model& declared, const layout& where, const blueprint& drawn,
-                         tile_homes& homes, weight_relay& relay)
+                         tile_homes& homes, weight_relay& relay, weight_exchange& exchange,
+                         peers& ranks)
     : declared_(declared),
       where_(where),
       homes_(homes),
       relay_(relay),
+      exchange_(exchange),
+      peers_(ranks),
       policy_(drawn.layer_slots.count),
       slots_(drawn.layer_slots.count),
       pieces_(where.layers().size()),
+      wholes_(where.layers().size()),
       residents_(where.layers().size()),
       order_(&orders_["train"]) {
   for (std::uint32_t i = 0; i < where.layers().size(); ++i) {
     find_pieces({i});
+    if (!where.held().holds_all_weights()) {
+      find_wholes({i});
+    }
     if (is_resident(where, declared, {i}, drawn.tile_places)) {
       view_resident({i});
     }
@@ -31,7 +37,7 @@ layer_slots::~layer_slots() {
 status layer_slots::settle() {
   status outcome;
   for (slot& each : slots_) {
-    for (std::vector<ticket>* under_way : {&each.uploads, &each.relayed}) {
+    for (std::vector<ticket>* under_way : {&each.gathered, &each.uploads, &each.relayed}) {
       for (const ticket& hop : *under_way) {
         if (auto arrived = hop.wait(); !arrived && outcome) {
           outcome = arrived;
@@ -51,7 +57,7 @@ status layer_slots::order_after_arrival(slot& which, stream_ref stream) {
       return arrived;
     }
   }
-  for (const std::vector<ticket>* under_way : {&which.relayed, &which.uploads}) {
+  for (const std::vector<ticket>* under_way : {&which.relayed, &which.uploads, &which.gathered}) {
     for (const ticket& each : *under_way) {
       if (auto ordered = homes_.on_device().order_after(stream, each); !ordered) {
         return ordered;
@@ -73,6 +79,19 @@ void layer_slots::find_pieces(layer_id layer) {
   }
 }
 
+void layer_slots::find_wholes(layer_id layer) {
+  const layer_layout& placed = where_.at(layer);
+  wholes_[layer.value].push_back({{{0}, placed.size}, placed.shards});
+  for (std::size_t i = placed.own_parameters; i < placed.parameters.size(); ++i) {
+    const auto& [which, range] = placed.parameters[i];
+    whole tied{range, {}};
+    for (const element_range& shard : where_.at(declared_.at(which).layer).shards) {
+      tied.shards.push_back(part_within(shard, where_.range_of(which)));
+    }
+    wholes_[layer.value].push_back(std::move(tied));
+  }
+}
+
 void layer_slots::add_pieces(std::vector<piece>& pieces, layer_id home, element_range range,
                              bytes offset) {
   const layer_layout& placed = where_.at(home);
@@ -80,7 +99,7 @@ void layer_slots::add_pieces(std::vector<piece>& pieces, layer_id home, element_
   for (std::uint32_t i = placed.first_tile; i < placed.first_tile + placed.tiles; ++i) {
     const element_range tile_range = where_.tiles()[i].range;
     const element_range common = intersect(tile_range, range);
-    if (common.empty()) {
+    if (common.empty() || !where_.holds(where_.tiles()[i], tile_array::weights)) {
       continue;
     }
     const tile_home& at = homes_.at({i});
@@ -154,6 +173,9 @@ result<weights_lease> layer_slots::fetch(layer_id layer, stream_ref stream) {
     if (auto started = prefetch(stream); !started) {
       return started.error();
     }
+    if (auto gathered = exchange_.await(layer); !gathered) {
+      return gathered.error();
+    }
     return weights_lease(std::move(lease), layer, type, residents_[layer.value]);
   }
   const auto granted = policy_.lease(layer, *order_);
@@ -180,6 +202,10 @@ status layer_slots::fill(std::uint32_t index, layer_id layer, priority urgency, 
   }
   target.uploads.clear();
   target.relayed.clear();
+  target.gathered.clear();
+  if (auto updated = exchange_.await(layer); !updated) {
+    return updated;
+  }
   const std::span<std::byte> memory = homes_.layer_slot(index);
   const layer_layout& placed = where_.at(layer);
   const std::uint64_t width = size_of(placed.arrays().weights).value;
@@ -197,7 +223,27 @@ status layer_slots::fill(std::uint32_t index, layer_id layer, priority urgency, 
       return begun;
     }
   }
+  gather(layer, memory, target);
   return {};
+}
+
+/// The peers' shards come beside this rank's own, once that has come.
+void layer_slots::gather(layer_id layer, std::span<std::byte> memory, slot& target) {
+  target.own = target.uploads;
+  target.own.insert(target.own.end(), target.relayed.begin(), target.relayed.end());
+  const bytes width = size_of(where_.at(layer).arrays().weights);
+  const auto part_of = [&](std::span<std::byte> of, element_range range) {
+    return of.subspan(range.begin.value * width.value, range.count.value * width.value);
+  };
+  for (const whole& each : wholes_[layer.value]) {
+    const std::span<std::byte> all = part_of(memory, each.range);
+    target.gathered.push_back(
+        peers_.all_gather(layer, {.shard = part_of(all, each.shards[peers_.self().value]),
+                                  .whole = all,
+                                  .shards = each.shards,
+                                  .element = width,
+                                  .after = target.own}));
+  }
 }
 
 status layer_slots::bring(const piece& which, std::span<std::byte> to, slot& target, subject whose,

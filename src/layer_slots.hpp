@@ -1,8 +1,9 @@
 // The first hop of a step: brings layers' weights to the device and leases them to the caller.
 //
 // A layer whose tiles all rest on the device is leased where it is. Every other one is assembled in
-// a slot: uploads from host memory, what the relay brings from NVMe, copies from the device. While one layer is on lease the next
-// one of the recorded order is already on its way. Caller's thread only.
+// a slot: uploads from host memory, what the relay brings from NVMe, copies from the device, and,
+// where weights are partitioned over ranks, the peers' shards, gathered beside this rank's. While one
+// layer is on lease the next one of the recorded order is already on its way. Caller's thread only.
 #pragma once
 
 #include <ballast/lease.hpp>
@@ -13,6 +14,7 @@
 #include "access_order.hpp"
 #include "slot_policy.hpp"
 #include "tile_homes.hpp"
+#include "weight_exchange.hpp"
 #include "weight_relay.hpp"
 
 namespace ballast {
@@ -20,7 +22,7 @@ namespace ballast {
 class layer_slots final : public lease_keeper {
  public:
   layer_slots(const model& declared, const layout& where, const blueprint& drawn, tile_homes& homes,
-              weight_relay& relay);
+              weight_relay& relay, weight_exchange& exchange, peers& ranks);
   ~layer_slots() override;
 
   status begin_pass(std::string_view name);
@@ -53,13 +55,21 @@ class layer_slots final : public lease_keeper {
     tile_id tile;               ///< on NVMe
     bytes first;                ///< in the tile's weights
   };
+  /// A run of a layer's buffer that ranks gather, and where in it their shards lie.
+  struct whole {
+    element_range range;
+    std::vector<element_range> shards;  ///< by rank
+  };
   struct slot {
     std::vector<parameter_memory> parameters;
     std::vector<ticket> uploads;
     std::vector<ticket> relayed;
+    std::vector<ticket> own;  ///< both, where peers gather what they bring
+    std::vector<ticket> gathered;
   };
 
   void find_pieces(layer_id layer);
+  void find_wholes(layer_id layer);
   void add_pieces(std::vector<piece>& pieces, layer_id home, element_range range, bytes offset);
   void view_resident(layer_id layer);
   status settle();
@@ -67,15 +77,19 @@ class layer_slots final : public lease_keeper {
   status bring(const piece& which, std::span<std::byte> to, slot& target, subject whose,
                priority urgency, stream_ref stream);
   status fill(std::uint32_t index, layer_id layer, priority urgency, stream_ref stream);
+  void gather(layer_id layer, std::span<std::byte> memory, slot& target);
   status prefetch(stream_ref stream);
 
   const model& declared_;
   const layout& where_;
   tile_homes& homes_;
   weight_relay& relay_;
+  weight_exchange& exchange_;
+  peers& peers_;
   slot_policy policy_;
   std::vector<slot> slots_;
   std::vector<std::vector<piece>> pieces_;                ///< by layer
+  std::vector<std::vector<whole>> wholes_;                ///< by layer; empty where all is held
   std::vector<std::vector<parameter_memory>> residents_;  ///< by layer; empty where not resident
   std::map<std::string, access_order, std::less<>> orders_;
   access_order* order_;

@@ -14,7 +14,7 @@ bytes upload_of(const model& declared, const layout& where, const blueprint& dra
 
 /// Gradients that a push brings home: rounded ones, or fp32 where they are summed.
 bytes download_of(const model& declared, const layout& where, const blueprint& drawn,
-                  bool several_pushes, layer_id which);
+                  layer_id which);
 
 /// What storing or loading an activation moves on NVMe: whole sectors, or nothing where it rests in
 /// host memory.

@@ -66,13 +66,36 @@ result<void> check_names(const model& declared) {
 
 }  // namespace
 
-result<layout> layout::make(const model& declared, elements tile_elements, rank self,
-                            std::uint32_t world_size) {
+bool layout::holds(const tile& which, tile_array array) const {
+  switch (array) {
+    case tile_array::weights: return which.owned || held_.holds_all_weights();
+    case tile_array::state: return which.owned;
+    case tile_array::gradient:
+      return at(which.layer).trainable() && (which.owned || held_.holds_all_gradients());
+  }
+  return false;
+}
+
+/// Tiles of a shard of a layer, behind those that there are.
+void layout::cut(layer_id which, element_range range, bool owned) {
+  for (elements at = range.begin; at < range.end(); at += tile_elements_) {
+    tiles_.push_back({which, intersect(range, {at, tile_elements_}), owned});
+  }
+}
+
+result<layout> layout::make(const model& declared, elements tile_elements, const partition& held) {
   if (tile_elements.value == 0 || tile_elements.value % block_elements.value != 0) {
     return refused(
         errc::invalid_argument,
         fmt::format("a tile of {} elements is not a multiple of {}; change --tile-elements",
                     tile_elements.value, block_elements.value));
+  }
+  if (held.ranks == 0 || held.self.value >= held.ranks || held.stage > 3) {
+    return refused(
+        errc::invalid_argument,
+        fmt::format("rank {} of {} at stage {}: ranks are counted from 0, and --stage is "
+                    "0, 1, 2 or 3",
+                    held.self.value, held.ranks, held.stage));
   }
   if (declared.layers().empty()) {
     return refused(errc::invalid_argument, "the model has no layer");
@@ -82,6 +105,7 @@ result<layout> layout::make(const model& declared, elements tile_elements, rank 
   }
   layout made;
   made.tile_elements_ = tile_elements;
+  made.held_ = held;
   made.home_.resize(declared.parameters().size());
   for (const layer& source : declared.layers()) {
     auto placed = place_own(declared, source, made.home_);
@@ -90,19 +114,26 @@ result<layout> layout::make(const model& declared, elements tile_elements, rank 
     }
     placed->first_block = made.blocks_;
     made.blocks_ += placed->size / block_elements;
-    placed->shard = shard_of(placed->size, self, world_size);
-    placed->first_tile = static_cast<std::uint32_t>(made.tiles_.size());
-    const layer_id here{static_cast<std::uint32_t>(made.layers_.size())};
-    for (elements at = placed->shard.begin; at < placed->shard.end(); at += tile_elements) {
-      made.tiles_.push_back({here, intersect(placed->shard, {at, tile_elements})});
+    for (std::uint32_t i = 0; i < held.ranks; ++i) {
+      placed->shards.push_back(shard_of(placed->size, {i}, held.ranks));
     }
-    placed->tiles = static_cast<std::uint32_t>(made.tiles_.size()) - placed->first_tile;
     made.layers_.push_back(*std::move(placed));
   }
-  for (std::size_t index = 0; index < made.layers_.size(); ++index) {
-    layer_layout& placed = made.layers_[index];
+  if (auto tied = made.tie(declared); !tied) {
+    return tied.error();
+  }
+  for (std::uint32_t i = 0; i < made.layers_.size(); ++i) {
+    made.cut_layer({i});
+  }
+  return made;
+}
+
+/// Places what is tied to a layer behind its own parameters.
+status layout::tie(const model& declared) {
+  for (std::size_t index = 0; index < layers_.size(); ++index) {
+    layer_layout& placed = layers_[index];
     for (const parameter_id shared : declared.layers()[index].tied) {
-      layer_layout& owner = made.layers_[declared.at(shared).layer.value];
+      layer_layout& owner = layers_[declared.at(shared).layer.value];
       if (owner.stored != placed.stored) {
         return refused(
             errc::unsupported,
@@ -114,7 +145,24 @@ result<layout> layout::make(const model& declared, elements tile_elements, rank 
       placed.buffer = round_up(placed.parameters.back().range.end(), parameter_alignment);
     }
   }
-  return made;
+  return {};
+}
+
+/// The tiles of a layer of which this rank has anything, in order.
+void layout::cut_layer(layer_id which) {
+  layer_layout& placed = layers_[which.value];
+  placed.first_tile = static_cast<std::uint32_t>(tiles_.size());
+  if (held_.replicates()) {
+    cut(which, {{0}, placed.size}, true);
+  } else {
+    const bool has_more = held_.holds_all_weights() || sums(placed);
+    for (std::uint32_t i = 0; i < held_.ranks; ++i) {
+      if (i == held_.self.value || has_more) {
+        cut(which, placed.shards[i], i == held_.self.value);
+      }
+    }
+  }
+  placed.tiles = static_cast<std::uint32_t>(tiles_.size()) - placed.first_tile;
 }
 
 }  // namespace ballast

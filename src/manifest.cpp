@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ballast/rounding.hpp>
 #include <charconv>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace ballast {
@@ -180,7 +182,7 @@ void expect_whole(const manifest& read) {
   expect(next == read.runs.size(), "runs are not in the order of their layers");
 }
 
-manifest read_all(const json& from) {
+manifest read_all(const json& from, bool complete) {
   expect(from.at("format").get<std::string>() == format_name, "it is no checkpoint's manifest");
   expect(whole(from, "version") == manifest::version,
          fmt::format("its version is {}, this program reads {}", whole(from, "version"),
@@ -202,7 +204,9 @@ manifest read_all(const json& from) {
   for (const json& each : from.at("runs")) {
     read.runs.push_back(read_run(each, read));
   }
-  expect_whole(read);
+  if (complete) {
+    expect_whole(read);
+  }
   read.blob = text_as_bytes(from.at("blob").get<std::string>());
   return read;
 }
@@ -242,17 +246,37 @@ result<std::string> manifest::text() const {
   }
 }
 
-result<manifest> manifest::parse(std::string_view text) {
+namespace {
+
+result<manifest> read_text(std::string_view text, bool complete) {
   const auto wrong = [](std::string_view why) {
     return failure{errc::corrupted, fmt::format("the manifest cannot be used: {}", why)};
   };
   try {
-    return read_all(json::parse(text));
+    return read_all(json::parse(text), complete);
   } catch (const refusal& refused) {
     return wrong(refused.why);
   } catch (const json::exception& refused) {
     return wrong(refused.what());
   }
+}
+
+}  // namespace
+
+result<manifest> manifest::parse(std::string_view text) { return read_text(text, true); }
+
+result<manifest> manifest::parse_part(std::string_view text) { return read_text(text, false); }
+
+void manifest::add(manifest part) {
+  const auto before = static_cast<std::uint32_t>(stores.size());
+  std::ranges::move(part.stores, std::back_inserter(stores));
+  for (run& each : part.runs) {
+    each.weights.store += before;
+    each.state.store += before;
+    runs.push_back(std::move(each));
+  }
+  std::ranges::sort(runs, {},
+                    [](const run& each) { return std::pair(each.layer, each.range.begin); });
 }
 
 std::vector<manifest::layer> layers_of(const model& declared, const layout& where) {

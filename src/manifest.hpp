@@ -60,6 +60,12 @@ struct manifest {
   result<std::string> text() const;
   /// Errors: corrupted, with what is wrong
   static result<manifest> parse(std::string_view text);
+  /// What one rank has written of a checkpoint: not every layer is covered.
+  ///
+  /// Errors: corrupted
+  static result<manifest> parse_part(std::string_view text);
+  /// Takes a part's stores and runs, behind those that are there.
+  void add(manifest part);
 
   friend bool operator==(const manifest&, const manifest&) = default;
 };

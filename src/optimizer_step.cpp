@@ -33,7 +33,7 @@ optimizer_step::optimizer_step(const model& declared, const layout& where, const
       eligible_(where.tiles().size()),
       undo_(homes, where.tiles().size()) {
   for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
-    if (where_.at(where_.tiles()[i].layer).trainable()) {
+    if (where_.updates(where_.tiles()[i])) {
       order_.push_back({i});
     }
   }

@@ -1,3 +1,4 @@
+// Length: where the rooms of the engine meet: made in the order of the data, called in that of a step.
 #include "sealed_engine.hpp"
 
 #include <fmt/format.h>
@@ -27,18 +28,35 @@ result<std::unique_ptr<sealed_engine>> sealed_engine::make(
     backends& parts, const std::array<bytes, place_count>& reserved) {
   std::unique_ptr<sealed_engine> made(
       new sealed_engine(declared, std::move(where), std::move(drawn), config, parts));
+  if (auto joined = made->join(parts); !joined) {
+    return joined.error();
+  }
   if (auto built = made->build(reserved, parts); !built) {
+    made->peers_->abort(built.error().message);
     return built.error();
   }
   return made;
 }
 
-status sealed_engine::build(const std::array<bytes, place_count>& reserved, backends& parts) {
+status sealed_engine::join(backends& parts) {
   auto ranks = parts.make_communicator(config_);
   if (!ranks) {
     return ranks.error();
   }
-  communicator_ = *std::move(ranks);
+  peers_ = std::make_unique<peers>(*std::move(ranks), log_, time_);
+  if (peers_->size() == config_.ranks && peers_->self() == config_.self) {
+    return {};
+  }
+  const failure other{
+      errc::invalid_argument,
+      fmt::format("the configuration is of rank {} of {}, the communicator of rank {} "
+                  "of {}",
+                  config_.self.value, config_.ranks, peers_->self().value, peers_->size())};
+  peers_->abort(other.message);
+  return other;
+}
+
+status sealed_engine::build(const std::array<bytes, place_count>& reserved, backends& parts) {
   auto updates = parts.make_updates(config_);
   if (!updates) {
     return updates.error();
@@ -47,14 +65,17 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   // First of all that is on disk: another run's folder is refused before anything is made.
   std::unique_ptr<checkpoint_folder> folder;
   if (config_.checkpoint_directory) {
-    auto opened = parts.open_checkpoints(config_);
-    if (!opened) {
-      return opened.error();
+    auto opened = peers_->self() == rank{0} ? parts.open_checkpoints(config_)
+                                            : result<std::unique_ptr<checkpoint_folder>>(nullptr);
+    // The others' files will have names there.
+    if (auto agreed = peers_->agree(opened ? status() : status(opened.error())); !agreed) {
+      return agreed;
     }
     folder = *std::move(opened);
   }
   auto homes = tile_homes::make(
-      where_, drawn_, config_, parts, reserved[static_cast<std::size_t>(place::host)],
+      where_, drawn_, config_, parts, peers_->door(),
+      reserved[static_cast<std::size_t>(place::host)],
       [this](std::size_t pieces, const auto& touch) { workers_.for_each(pieces, touch); }, log_);
   if (!homes) {
     return homes.error();
@@ -76,12 +97,14 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   on_device_ = std::make_unique<caller_memory>(place::device, for_caller);
   in_host_ = std::make_unique<caller_memory>(place::host, homes_->caller_host());
   weight_relay_ = std::make_unique<weight_relay>(where_, *homes_, workers_);
-  layer_slots_ = std::make_unique<layer_slots>(declared_, where_, drawn_, *homes_, *weight_relay_);
+  weight_exchange_ = std::make_unique<weight_exchange>(declared_, where_, *homes_, *peers_);
+  layer_slots_ = std::make_unique<layer_slots>(declared_, where_, drawn_, *homes_, *weight_relay_,
+                                               *weight_exchange_, *peers_);
   work_ = std::make_unique<tile_work>(where_, *homes_, *host_updates_, workers_);
   gradient_slots_ = std::make_unique<gradient_slots>(declared_, where_, drawn_, *homes_,
-                                                     *host_updates_, *work_, workers_);
+                                                     *host_updates_, *work_, workers_, *peers_);
   pipeline_ = std::make_unique<tile_pipeline>(where_, drawn_, *homes_, *work_, workers_);
-  state_ = std::make_unique<state_access>(declared_, where_, *homes_, *pipeline_, *work_);
+  state_ = std::make_unique<state_access>(declared_, where_, *homes_, *pipeline_, *work_, *peers_);
   optimizer_step_ = std::make_unique<optimizer_step>(declared_, where_, drawn_, config_, *homes_,
                                                      *work_, *pipeline_, workers_, time_);
   if (auto kept = keep_activations(); !kept) {
@@ -90,8 +113,9 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
   if (auto filled = fill(); !filled) {
     return filled;
   }
-  if (folder != nullptr) {
-    auto opened = checkpoints::open(std::move(folder), declared_, where_, config_, *homes_, parts);
+  if (config_.checkpoint_directory) {
+    auto opened =
+        checkpoints::open(std::move(folder), declared_, where_, config_, *homes_, parts, *peers_);
     if (!opened) {
       return opened.error();
     }
@@ -119,13 +143,18 @@ status sealed_engine::keep_activations() {
 status sealed_engine::fill() {
   std::vector<tile_id> order;
   for (std::uint32_t i = 0; i < where_.tiles().size(); ++i) {
-    if (!where_.at(where_.tiles()[i].layer).trainable()) {
+    const tile& each = where_.tiles()[i];
+    if (each.owned && !where_.updates(each)) {
       order.push_back({i});
     }
   }
   const auto updated = optimizer_step_->order();
   order.insert(order.end(), updated.rbegin(), updated.rend());
-  return state_->initialise(order);
+  if (auto filled = state_->initialise(order); !filled) {
+    return filled;
+  }
+  weight_exchange_->begin_all();
+  return weight_exchange_->settle();
 }
 
 void sealed_engine::remember(const failure& problem) {
@@ -134,6 +163,7 @@ void sealed_engine::remember(const failure& problem) {
                                problem.code == errc::exhausted || problem.code == errc::unsupported;
   if (health_ && !changed_nothing) {
     health_ = problem;
+    peers_->abort(problem.message);
   }
 }
 
@@ -223,12 +253,14 @@ result<step_report> sealed_engine::step(const step_options& options) {
     return settled.error();
   }
   layer_slots_->end_pass();
+  if (auto gathered = weight_exchange_->settle(); !gathered) {
+    return gathered.error();
+  }
+  const bytes ahead = peers_->take_ahead();
+  weight_exchange_->used();
   step_report report;
   report.gradient_norm = std::sqrt(gradient_slots_->sum_of_squares()) / options.loss_scale;
-  const auto any_skips = [&] {
-    const active_span busy(log_, activity::collective, "any");
-    return communicator_->any(!gradient_slots_->finite(), {{}, steps_});
-  }();
+  const auto any_skips = peers_->any(!gradient_slots_->finite());
   if (!any_skips) {
     return any_skips.error();
   }
@@ -245,6 +277,9 @@ result<step_report> sealed_engine::step(const step_options& options) {
       !updated) {
     return updated.error();
   }
+  if (!report.skipped) {
+    weight_exchange_->begin_updated();
+  }
   gradient_slots_->reset();
   report.step = ++steps_;
   report.updates = updates_;
@@ -252,6 +287,7 @@ result<step_report> sealed_engine::step(const step_options& options) {
   report.cached_tiles = optimizer_step_->cached_tiles();
   optimizer_step_->end();
   account(report);
+  report.moved[hop::all_gather] += ahead;
   return report;
 }
 
@@ -267,6 +303,11 @@ void sealed_engine::account(step_report& report) {
   if (store* disk = homes_->on_disk()) {
     count(hop::read, disk->read());
     count(hop::write, disk->write());
+  }
+  const traffic received = peers_->received();
+  for (const hop each : {hop::reduce_scatter, hop::all_gather}) {
+    now.moved[each] = received[each];
+    now.busy[static_cast<std::size_t>(each)] = peers_->busy(each);
   }
   now.optimizer_busy = optimizer_step_->busy();
   for (std::size_t i = 0; i < hop_count; ++i) {
@@ -323,6 +364,7 @@ result<std::string> sealed_engine::load() {
   // Whatever was under way, and whatever it met: the checkpoint takes its place.
   (void)settle_updates();
   optimizer_step_->end();
+  (void)weight_exchange_->settle();
   activations_->drop();
   (void)gradient_slots_->settle_all();
   gradient_slots_->reset();
@@ -337,6 +379,10 @@ result<std::string> sealed_engine::load() {
   steps_ = found->at.steps;
   updates_ = found->at.updates;
   noise_seed_ = found->at.noise_seed;
+  weight_exchange_->begin_all();
+  if (auto gathered = weight_exchange_->settle(); !gathered) {
+    return gathered.error();
+  }
   health_ = {};
   return std::move(found->blob);
 }
@@ -349,7 +395,30 @@ status sealed_engine::write(parameter_id which, state_part part, elements first,
   if (auto settled = layer_slots_->invalidate(); !settled) {
     return settled;
   }
-  return state_->write(which, part, first, values);
+  if (auto gathered = weight_exchange_->settle(); !gathered) {
+    return gathered;
+  }
+  const status written = state_->write(which, part, first, values);
+  weight_exchange_->begin(declared_.at(which).layer);
+  return written;
+}
+
+result<std::vector<double>> sealed_engine::gather(double mine) {
+  std::vector<double> all(peers_->size());
+  std::vector<element_range> shards(peers_->size());
+  for (std::uint32_t i = 0; i < peers_->size(); ++i) {
+    shards[i] = {{i}, {1}};
+  }
+  if (auto gathered = peers_
+                          ->all_gather({}, {.shard = std::as_bytes(std::span(&mine, 1)),
+                                            .whole = std::as_writable_bytes(std::span(all)),
+                                            .shards = shards,
+                                            .element = {sizeof(double)}})
+                          .wait();
+      !gathered) {
+    return gathered.error();
+  }
+  return all;
 }
 
 status sealed_engine::read(parameter_id which, state_part part, elements first,
@@ -361,8 +430,11 @@ status sealed_engine::read(parameter_id which, state_part part, elements first,
 }
 
 traffic sealed_engine::predict(std::span<const visit> visits) const {
-  return ballast::predict(declared_, where_, drawn_, config_, visits, optimizer_step_->order(),
-                          [this](tile_id which) { return pipeline_->cached(which); });
+  traffic moved =
+      ballast::predict(declared_, where_, drawn_, config_, visits, optimizer_step_->order(),
+                       [this](tile_id which) { return pipeline_->cached(which); });
+  moved[hop::all_gather] += weight_exchange_->coming();
+  return moved;
 }
 
 std::vector<std::string> sealed_engine::parts() const {
@@ -372,8 +444,8 @@ std::vector<std::string> sealed_engine::parts() const {
       fmt::format("host memory: {} bytes, {}", homes_->in_host().span().size(),
                   homes_->in_host().backing()),
       fmt::format("optimizer: {}, {}", host_updates_->name(), workers_.plan().description()),
-      fmt::format("ranks: {}, {} of {}", communicator_->name(), communicator_->self().value,
-                  communicator_->size())};
+      fmt::format("ranks: {}, {} of {}, stage {}", peers_->name(), peers_->self().value,
+                  peers_->size(), config_.stage)};
   if (const store* disk = homes_->on_disk()) {
     lines.push_back(fmt::format("nvme: {}", disk->description()));
   }

@@ -43,9 +43,11 @@ class sealed_engine {
   gradient_slots& gradients() { return *gradient_slots_; }
   stored_activations& activations() { return *activations_; }
   caller_memory& memory(place where) { return where == place::device ? *on_device_ : *in_host_; }
+  const engine_config& config() const { return config_; }
   const plan& summary() const { return drawn_.summary; }
   traffic predict(std::span<const visit> visits) const;
   std::vector<std::string> parts() const;
+  result<std::vector<double>> gather(double mine);
   activity_log& log() { return log_; }
   /// The caller's compute ends when a call begins, and goes on when it returns.
   void enter() { log_.end(activity::compute, "compute", {}, computes_since_); }
@@ -56,6 +58,7 @@ class sealed_engine {
                          const engine_config& config, backends& parts);
   status keep_activations();
   status fill();
+  status join(backends& parts);
   status build(const std::array<bytes, place_count>& reserved, backends& parts);
   optimizer_step::settings coming(const step_options& options, std::uint64_t later) const;
   void begin_updates();
@@ -70,10 +73,11 @@ class sealed_engine {
   activity_log log_;
   time_point computes_since_{};
   workers workers_;
-  std::unique_ptr<communicator> communicator_;
+  std::unique_ptr<peers> peers_;
   std::unique_ptr<update_backend> host_updates_;
   std::unique_ptr<tile_homes> homes_;
   std::unique_ptr<weight_relay> weight_relay_;
+  std::unique_ptr<weight_exchange> weight_exchange_;
   std::unique_ptr<layer_slots> layer_slots_;
   std::unique_ptr<tile_work> work_;
   std::unique_ptr<gradient_slots> gradient_slots_;

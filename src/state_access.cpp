@@ -96,7 +96,8 @@ result<state_access::run> state_access::locate(parameter_id which, elements firs
   run found{of.layer, {home.begin + first, {count}}, {}};
   const layer_layout& placed = where_.at(of.layer);
   for (std::uint32_t i = placed.first_tile; i < placed.first_tile + placed.tiles; ++i) {
-    if (!intersect(where_.tiles()[i].range, found.range).empty()) {
+    const tile& each = where_.tiles()[i];
+    if (each.owned && !intersect(each.range, found.range).empty()) {
       found.tiles.push_back({i});
     }
   }
@@ -130,10 +131,31 @@ status state_access::read(parameter_id which, state_part part, elements first,
                       values.subspan((common.begin - found->range.begin).value).begin());
     return {};
   };
-  return pipeline_.run(
-      found->tiles, tile_pipeline::movement::read_only, [&](tile_id tile, const carried& memory) {
-        return work_.for_slices(tile, memory, found->range, tile_work::access::look, copy_out);
-      });
+  if (auto looked = pipeline_.run(found->tiles, tile_pipeline::movement::read_only,
+                                  [&](tile_id tile, const carried& memory) {
+                                    return work_.for_slices(tile, memory, found->range,
+                                                            tile_work::access::look, copy_out);
+                                  });
+      !looked) {
+    return looked;
+  }
+  return where_.held().replicates() ? status() : gather(*found, values);
+}
+
+/// Every rank has read what it owns.
+status state_access::gather(const run& found, std::span<float> values) {
+  std::vector<element_range> shards;
+  for (const element_range& shard : where_.at(found.layer).shards) {
+    shards.push_back(part_within(shard, found.range));
+  }
+  const element_range own = shards[peers_.self().value];
+  return peers_
+      .all_gather(found.layer,
+                  {.shard = std::as_bytes(values.subspan(own.begin.value, own.count.value)),
+                   .whole = std::as_writable_bytes(values),
+                   .shards = shards,
+                   .element = size_of(dtype::f32)})
+      .wait();
 }
 
 status state_access::write(parameter_id which, state_part part, elements first,

@@ -1,8 +1,10 @@
-// State by parameter and element range: the first fill, and reading and writing wherever it rests.
+// State by parameter and element range: the first fill, and reading and writing wherever it rests, on
+// whatever rank: each writes what it owns, and all read together.
 #pragma once
 
 #include <ballast/model.hpp>
 
+#include "peers.hpp"
 #include "tile_pipeline.hpp"
 #include "tile_work.hpp"
 
@@ -11,8 +13,13 @@ namespace ballast {
 class state_access {
  public:
   state_access(const model& declared, const layout& where, tile_homes& homes,
-               tile_pipeline& pipeline, const tile_work& work)
-      : declared_(declared), where_(where), homes_(homes), pipeline_(pipeline), work_(work) {}
+               tile_pipeline& pipeline, const tile_work& work, peers& ranks)
+      : declared_(declared),
+        where_(where),
+        homes_(homes),
+        pipeline_(pipeline),
+        work_(work),
+        peers_(ranks) {}
 
   /// Gives every parameter its initial values and zero moments.
   ///
@@ -30,6 +37,7 @@ class state_access {
     std::vector<tile_id> tiles;
   };
 
+  status gather(const run& found, std::span<float> values);
   result<run> locate(parameter_id which, elements first, std::size_t count) const;
   status fill(const tile_work::slice& each) const;
 
@@ -38,6 +46,7 @@ class state_access {
   tile_homes& homes_;
   tile_pipeline& pipeline_;
   const tile_work& work_;
+  peers& peers_;
 };
 
 }  // namespace ballast

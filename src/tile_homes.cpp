@@ -38,9 +38,9 @@ struct arrays {
 /// What a tile has in memory: on the device, or in the host's.
 tile_bytes in_memory(const layout& where, const tile& which, place state,
                      const engine_config& config) {
-  tile_bytes sizes = bytes_of(where, which, config.several_pushes);
+  tile_bytes sizes = bytes_of(where, which);
   for (const tile_array each : tile_arrays) {
-    if (place_of(each, where.at(which.layer), state, config) == place::nvme) {
+    if (place_of(each, where, where.at(which.layer), state, config) == place::nvme) {
       sizes.arrays[index_of(each)] = {};
     }
   }
@@ -91,10 +91,10 @@ std::span<std::byte> tile_home::memory(tile_array which) const {
 
 result<std::unique_ptr<tile_homes>> tile_homes::make(const layout& where, const blueprint& drawn,
                                                      const engine_config& config, backends& parts,
-                                                     bytes host_reserved, const first_touch& by,
-                                                     activity_log& log) {
+                                                     communicator& ranks, bytes host_reserved,
+                                                     const first_touch& by, activity_log& log) {
   std::unique_ptr<tile_homes> made(new tile_homes(log));
-  if (auto opened = made->open(where, drawn, config, parts, host_reserved, by); !opened) {
+  if (auto opened = made->open(where, drawn, config, parts, ranks, host_reserved, by); !opened) {
     return opened.error();
   }
   if (auto placed = made->place_slots(drawn); !placed) {
@@ -108,8 +108,9 @@ result<std::unique_ptr<tile_homes>> tile_homes::make(const layout& where, const 
 }
 
 status tile_homes::open(const layout& where, const blueprint& drawn, const engine_config& config,
-                        backends& parts, bytes host_reserved, const first_touch& by) {
-  auto opened = parts.make_device(config, drawn.summary.total(place::device));
+                        backends& parts, communicator& ranks, bytes host_reserved,
+                        const first_touch& by) {
+  auto opened = parts.make_device(config, drawn.summary.total(place::device), &ranks);
   if (!opened) {
     return opened.error();
   }
@@ -186,6 +187,9 @@ status tile_homes::place_slots(const blueprint& drawn) {
     return placed;
   }
   if (auto placed = on_device(drawn.gradient_slots, gradient_slots_); !placed) {
+    return placed;
+  }
+  if (auto placed = on_device(drawn.exchange, exchange_); !placed) {
     return placed;
   }
   take_slots(host_left_, drawn.checkpoint_staging, checkpoint_);

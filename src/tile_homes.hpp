@@ -34,8 +34,8 @@ class tile_homes {
  public:
   static result<std::unique_ptr<tile_homes>> make(const layout& where, const blueprint& drawn,
                                                   const engine_config& config, backends& parts,
-                                                  bytes host_reserved, const first_touch& by,
-                                                  activity_log& log);
+                                                  communicator& ranks, bytes host_reserved,
+                                                  const first_touch& by, activity_log& log);
 
   const tile_home& at(tile_id which) const { return homes_[which.value]; }
   device& on_device() { return *device_; }
@@ -71,12 +71,14 @@ class tile_homes {
   std::span<std::byte> chunk_staging(std::uint32_t slot) const { return chunks_[slot]; }
   std::span<std::byte> layer_slot(std::uint32_t slot) const { return layer_slots_[slot]; }
   std::span<std::byte> gradient_slot(std::uint32_t slot) const { return gradient_slots_[slot]; }
+  std::size_t exchange_count() const { return exchange_.size(); }
+  std::span<std::byte> exchange(std::uint32_t slot) const { return exchange_[slot]; }
   std::span<std::byte> caller_host() const { return caller_host_; }
 
  private:
   explicit tile_homes(activity_log& log) : log_(log) {}
   status open(const layout& where, const blueprint& drawn, const engine_config& config,
-              backends& parts, bytes host_reserved, const first_touch& by);
+              backends& parts, communicator& ranks, bytes host_reserved, const first_touch& by);
   status place_slots(const blueprint& drawn);
   status place_tiles(const layout& where, const blueprint& drawn, const engine_config& config);
   status place_on_disk(tile_id which, const layout& where, const engine_config& config);
@@ -91,7 +93,7 @@ class tile_homes {
   std::span<std::byte> host_left_;  ///< of the region, not yet given out
   std::vector<tile_home> homes_;
   std::vector<std::span<std::byte>> staging_, relay_, gradient_relay_, activation_relay_,
-      slice_buffers_, checkpoint_, chunks_, undo_, layer_slots_, gradient_slots_;
+      slice_buffers_, checkpoint_, chunks_, undo_, layer_slots_, gradient_slots_, exchange_;
   std::span<std::byte> read_state_;
   std::span<std::byte> caller_host_;
 };

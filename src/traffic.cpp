@@ -1,4 +1,5 @@
 // What a step moves, by the same policy that moves it, run dry.
+#include <optional>
 #include <ranges>
 #include <span>
 
@@ -9,13 +10,15 @@
 namespace ballast {
 namespace {
 
-/// Elements of a layer's range whose weights and gradient rest in host memory or on NVMe.
-elements off_device(const layout& where, const blueprint& drawn, layer_id home,
-                    element_range range) {
+/// Elements of a layer's range of which this rank has an array in host memory or on NVMe; without
+/// `array` the fp32 sums.
+elements off_device(const layout& where, const blueprint& drawn, std::optional<tile_array> array,
+                    layer_id home, element_range range) {
   const layer_layout& layer = where.at(home);
   elements sum;
   for (std::uint32_t i = layer.first_tile; i < layer.first_tile + layer.tiles; ++i) {
-    if (drawn.tile_places[i] != place::device) {
+    const bool held = !array || where.holds(where.tiles()[i], *array);
+    if (held && drawn.tile_places[i] != place::device) {
       sum += intersect(where.tiles()[i].range, range).count;
     }
   }
@@ -36,7 +39,59 @@ bytes relayed(tile_array array, const layout& where, const blueprint& drawn,
   return sum;
 }
 
+/// What a rank has of a range of a layer, and what all have.
+element_range own_part(const layout& where, const layer_layout& layer, element_range range) {
+  return part_within(layer.shards[where.held().self.value], range);
+}
+
+/// What peers bring to a fetch.
+bytes gathered_of(const model& declared, const layout& where, layer_id which) {
+  if (where.held().holds_all_weights()) {
+    return {};
+  }
+  const layer_layout& layer = where.at(which);
+  elements others = layer.size - own_part(where, layer, {{0}, layer.size}).count;
+  for (const parameter_id tied : declared.at(which).tied) {
+    const element_range range = where.range_of(tied);
+    others += range.count - own_part(where, where.at(declared.at(tied).layer), range).count;
+  }
+  return size_of(layer.arrays().weights) * others.value;
+}
+
+/// What peers bring to the sum of a layer's gradient.
+void reduce(const layout& where, const layer_layout& layer, traffic& moved) {
+  const bytes width = size_of(layer.arrays().weights);
+  const elements own = own_part(where, layer, {{0}, layer.size}).count;
+  moved[hop::reduce_scatter] += width * own.value * (where.held().ranks - 1);
+  if (where.held().replicates()) {
+    moved[hop::all_gather] += width * (layer.size - own).value;
+  }
+}
+
+/// The peers' block sums, when a step ends.
+bytes gathered_sums(const layout& where) {
+  bytes sum;
+  for (const layer_layout& layer : where.layers()) {
+    if (!where.held().replicates() && layer.trainable()) {
+      const elements others = layer.size - own_part(where, layer, {{0}, layer.size}).count;
+      sum += bytes{sizeof(double)} * (others / block_elements);
+    }
+  }
+  return sum;
+}
+
 }  // namespace
+
+bytes gathered_ahead_of(const layout& where) {
+  bytes sum;
+  for (const layer_layout& layer : where.layers()) {
+    if (!where.held().replicates() && where.held().holds_all_weights() && layer.trainable()) {
+      sum += size_of(layer.arrays().weights) *
+             (layer.size - own_part(where, layer, {{0}, layer.size}).count).value;
+    }
+  }
+  return sum;
+}
 
 bytes on_nvme_of(const blueprint& drawn, bytes activation) {
   return drawn.activation_pages.count > 0 ? round_up(activation, extent_alignment) : bytes{};
@@ -62,27 +117,31 @@ bytes write_of(const layout& where, const blueprint& drawn, const engine_config&
 bytes upload_of(const model& declared, const layout& where, const blueprint& drawn,
                 layer_id which) {
   const layer_layout& layer = where.at(which);
-  elements moved = off_device(where, drawn, which, {{0}, layer.size});
+  const auto weights = [&](layer_id home, element_range range) {
+    return off_device(where, drawn, tile_array::weights, home, range);
+  };
+  elements moved = weights(which, {{0}, layer.size});
   for (const parameter_id tied : declared.at(which).tied) {
-    moved += off_device(where, drawn, declared.at(tied).layer, where.range_of(tied));
+    moved += weights(declared.at(tied).layer, where.range_of(tied));
   }
   return size_of(layer.arrays().weights) * moved.value;
 }
 
 bytes download_of(const model& declared, const layout& where, const blueprint& drawn,
-                  bool several_pushes, layer_id which) {
+                  layer_id which) {
   const layer_layout& layer = where.at(which);
+  const bool sums = layer.shared || where.held().several_pushes;
   bytes moved;
-  if (layer.trainable() && !layer.shared && !several_pushes) {
-    moved =
-        size_of(layer.arrays().weights) * off_device(where, drawn, which, {{0}, layer.size}).value;
+  if (layer.trainable() && !sums) {
+    moved = size_of(layer.arrays().weights) *
+            off_device(where, drawn, tile_array::gradient, which, {{0}, layer.size}).value;
   }
   for (std::size_t i = 0; i < layer.parameters.size(); ++i) {
     const parameter& each = declared.at(layer.parameters[i].which);
-    const bool summed = i >= layer.own_parameters || layer.shared || several_pushes;
+    const bool summed = i >= layer.own_parameters || sums;
     if (each.options.trainable && summed) {
       const element_range range = where.range_of(layer.parameters[i].which);
-      moved += size_of(dtype::f32) * off_device(where, drawn, each.layer, range).value;
+      moved += size_of(dtype::f32) * off_device(where, drawn, {}, each.layer, range).value;
     }
   }
   return moved;
@@ -104,6 +163,7 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
     return !is_resident(where, declared, layer, drawn.tile_places);
   };
   traffic moved;
+  moved[hop::all_gather] = gathered_sums(where);
   std::uint32_t kept = drawn.cached_tiles;
   for (const tile_id each : std::views::reverse(order_of_update)) {
     if (drawn.tile_places[each.value] == place::nvme) {
@@ -117,6 +177,7 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
   const auto fill = [&](layer_id layer) {
     moved[hop::upload] += upload_of(declared, where, drawn, layer);
     moved[hop::read] += read_of(declared, where, drawn, config, layer);
+    moved[hop::all_gather] += gathered_of(declared, where, layer);
   };
   const auto fetch = [&](layer_id layer) {
     order.observe(layer);
@@ -132,12 +193,23 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
     }
     slots.give_back(granted->slot);
   };
+  std::vector<bool> reduced(where.layers().size(), where.held().alone());
   for (const visit& each : visits) {
     switch (each.what) {
       case visit::kind::fetch: fetch(each.layer); break;
       case visit::kind::push:
-        moved[hop::download] +=
-            download_of(declared, where, drawn, config.several_pushes, each.layer);
+        moved[hop::download] += download_of(declared, where, drawn, each.layer);
+        if (where.at(each.layer).trainable() && !reduced[each.layer.value]) {
+          const layer_layout& layer = where.at(each.layer);
+          reduce(where, layer, moved);
+          // What was summed at home goes to the device's exchange, and its part of the sum back.
+          if (where.sums(layer) && (where.held().replicates() || where.held().stage > 1)) {
+            moved[hop::download] +=
+                size_of(layer.arrays().weights) *
+                off_device(where, drawn, tile_array::gradient, each.layer, {{0}, layer.size}).value;
+          }
+          reduced[each.layer.value] = true;
+        }
         moved[hop::write] += write_of(where, drawn, config, each.layer);
         break;
       case visit::kind::store:

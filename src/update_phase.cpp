@@ -29,7 +29,7 @@ double seconds_of(const disk_rates& rates, bytes read, bytes written) {
 std::vector<tile_id> updated_tiles(const layout& where) {
   std::vector<tile_id> order;
   for (std::uint32_t i = 0; i < where.tiles().size(); ++i) {
-    if (where.at(where.tiles()[i].layer).trainable()) {
+    if (where.updates(where.tiles()[i])) {
       order.push_back({i});
     }
   }

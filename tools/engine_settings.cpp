@@ -118,6 +118,19 @@ option request_option(engine_config& config) {
 }  // namespace
 
 void add_engine_options(option_set& options, engine_config& config) {
+  options.section("Ranks");
+  options.whole(
+      "ranks", config.ranks, {1, 4096},
+      "ranks that share the model: threads of this process; under mpirun its processes are, "
+      "and their number is known");
+  options.whole(
+      "stage", config.stage, {0, 3},
+      "of ZeRO, what is partitioned over ranks: 0 nothing, 1 optimizer state, 2 gradients "
+      "too, 3 weights too");
+  options.choice<reduction_kind>(
+      "reduction", config.reduction,
+      {{"ordered", reduction_kind::ordered}, {"library", reduction_kind::library}},
+      "who sums gradients: ordered, the same bits wherever ranks run; library, MPI as it likes");
   options.section("Budgets");
   options.size("device-memory", config.device_memory, "as much as the plan wants",
                "hard cap on the device's memory, activations included");

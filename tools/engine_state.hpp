@@ -27,6 +27,9 @@ class engine_state final : public inspectable_state {
   result<std::unique_ptr<gradients_view>> gradients(layer_id which) override;
   status push(std::unique_ptr<gradients_view> gradients, bool last) override;
   result<step_outcome> step(const step_options& options) override;
+  rank self() const override { return engine_.self(); }
+  std::uint32_t ranks() const override { return engine_.ranks(); }
+  result<std::vector<double>> gather(double mine) override { return engine_.gather(mine); }
   result<activation_id> store_activation(std::span<const std::byte> device_memory) override;
   status await_stored(activation_id which) override;
   status expect_activation(activation_id which, std::span<std::byte> device_memory) override;

@@ -29,8 +29,10 @@ class backends {
 
   /// Errors of every maker: unsupported with the flag or option to change, exhausted with the
   /// amounts.
-  virtual result<std::unique_ptr<device>> make_device(const engine_config& config,
-                                                      bytes capacity) = 0;
+  /// `ranks`: whose memory the peers read where it is, if this device's can be such; nullptr: nobody
+  /// reads it.
+  virtual result<std::unique_ptr<device>> make_device(const engine_config& config, bytes capacity,
+                                                      communicator* ranks = nullptr) = 0;
   /// `parts`: arrays that lie behind each other in it, each of which is spread over the owners on
   /// its own; what is left after them is a part too. `by` touches the pieces of one part.
   virtual result<std::unique_ptr<memory_region>> make_host_region(bytes size,
@@ -63,7 +65,9 @@ class backends {
   virtual const clock& time() const = 0;
 };
 
-/// The real parts of this build and machine.
+/// The real parts of this build and machine, of an engine that has the model alone.
 std::unique_ptr<backends> make_backends();
+/// The same, of an engine that shares the model with the peers of `ranks` (ballast/ranks.hpp).
+std::unique_ptr<backends> make_backends(std::unique_ptr<communicator> ranks);
 
 }  // namespace ballast

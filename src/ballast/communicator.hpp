@@ -35,26 +35,36 @@ using shard_ranges = std::span<const element_range>;
 /// What a rank brings to a reduce-scatter, and takes from it.
 ///
 /// Shapes:  whole[n] elements of `type`, n >= shards.back().end(); shard[shards[self].count]
-/// Memory:  borrowed until the ticket completes; shard may lie inside whole, at its place
+/// Memory:  borrowed until the ticket completes, `after` too; shard may lie inside whole, at its place
 struct reduction {
   std::span<const std::byte> whole;
   std::span<std::byte> shard;
   shard_ranges shards;
   dtype type = dtype::f32;
-  stream_ref stream = {};  ///< of device memory: begins when the stream has come here
+  std::span<const ticket> after = {};  ///< what brings the whole; begins when all have arrived
+  stream_ref stream = {};              ///< of device memory: begins when the stream has come here
 };
 
 /// What a rank brings to an all-gather, and takes from it.
 ///
 /// Shapes:  whole[n] elements of `element` bytes each, n >= shards.back().end();
 ///          shard[shards[self].count]
-/// Memory:  borrowed until the ticket completes; shard may lie inside whole, at its place
+/// Memory:  borrowed until the ticket completes, `after` too; shard may lie inside whole, at its place
 struct gathering {
   std::span<const std::byte> shard;
   std::span<std::byte> whole;
   shard_ranges shards;
   bytes element;
+  std::span<const ticket> after = {};  ///< what brings the shard; begins when all have arrived
   stream_ref stream = {};
+};
+
+/// What has come to this rank from its peers since the beginning.
+///
+/// Units:   bytes of shards, not of what goes with them
+struct rank_traffic {
+  bytes reduced;   ///< by reduce-scatters
+  bytes gathered;  ///< by all-gathers
 };
 
 class communicator {
@@ -64,6 +74,8 @@ class communicator {
   virtual std::string_view name() const = 0;
   virtual rank self() const = 0;
   virtual std::uint32_t size() const = 0;
+  /// How many of them run on this machine, this one too.
+  virtual std::uint32_t host_size() const = 0;
 
   /// Memory that the peers on this host read where it is. Any other memory can be used too, but may
   /// be copied on the way.
@@ -93,6 +105,9 @@ class communicator {
   /// Threads: one caller at a time; never from a completion
   /// Errors:  as reduce_scatter
   virtual result<bool> any(bool mine, collective_tag tag) = 0;
+
+  /// Threads: any
+  virtual rank_traffic received() const = 0;
 
   /// This rank cannot go on: the others fail with `cause` and this rank's name.
   ///

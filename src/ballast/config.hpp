@@ -14,6 +14,9 @@ namespace ballast {
 /// by slice, themselves; where all folders are as fast as memory `automatic` becomes that, else the
 /// better of the other two.
 enum class io_backend : std::uint8_t { automatic, uring, posix, inlined };
+/// Who sums the ranks' gradients. `ordered`: every rank its shard, in ascending order, in fp32, rounded
+/// once, so that bits depend on nothing else; `library`: MPI, or NCCL, as it sees fit.
+enum class reduction_kind : std::uint8_t { ordered, library };
 enum class device_kind : std::uint8_t { automatic, host, cuda };
 enum class instruction_set : std::uint8_t { automatic, sse2, avx2, avx512 };
 
@@ -32,7 +35,15 @@ struct nvme_folder {
 };
 
 struct engine_config {
-  // Budgets: hard caps. nullopt: as much as the plan wants.
+  // The ranks that share the model; each has an engine, with the same configuration but for `self`.
+  std::uint32_t ranks = 1;
+  rank self{};
+  std::uint32_t host_ranks = 0;  ///< that share this machine and its budgets; 0: all of them
+  std::uint32_t stage = 3;       ///< of ZeRO: what is partitioned over the ranks (layout.hpp)
+  reduction_kind reduction = reduction_kind::ordered;
+
+  // Budgets: hard caps. nullopt: as much as the plan wants. The device's is a rank's; the others are
+  // this machine's, split evenly over its ranks.
   std::optional<bytes> device_memory = {};
   std::optional<bytes> host_memory = {};
   std::vector<nvme_folder> nvme = {};                    ///< none: nothing may rest on NVMe

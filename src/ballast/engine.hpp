@@ -12,6 +12,10 @@
 //               engine.push_gradients(std::move(*gradient), /*last=*/true);
 //     engine.step({.learning_rate = 1e-3});
 //
+// Where several ranks share the model (backends.hpp: make_backends with a communicator, engine_config::
+// ranks and self) each has an engine, and all make the same calls in the same order: the gradient of a
+// step is the sum of what they push, in ascending order of ranks. A rank that fails ends the others.
+//
 // One caller thread an engine; engines share nothing mutable. The first error of an asynchronous
 // operation is returned by the next call, and by every call after it: only a checkpoint restores
 // state.
@@ -147,6 +151,11 @@ class engine {
   /// again, never those of another parameter.
   status write(parameter_id which, state_part part, elements first, std::span<const float> values);
 
+  /// Every rank's value, by rank: for a loss that all have a part of.
+  ///
+  /// Errors: communicator_failure, deadline_exceeded
+  result<std::vector<double>> gather(double mine);
+
   // Checkpoints, in engine_config::checkpoint_directory (src/README.md)
 
   /// Makes all state durable, with a blob of the caller's own; between steps, no leases held. When
@@ -171,6 +180,9 @@ class engine {
   // What it is made of
 
   const model& declared() const { return model_; }
+  /// Who this is among how many, once sealed.
+  rank self() const;
+  std::uint32_t ranks() const;
   /// Predicts what a step of these visits moves over each link, once its order is known.
   traffic predict(std::span<const visit> visits) const;
   /// Tells `sink` of every event from now on; nullptr: nobody. It must outlive the engine, or be

@@ -12,9 +12,9 @@ class forwarding_backends : public backends {
   bool nvme_is_memory(const engine_config& config) const override {
     return behind_->nvme_is_memory(config);
   }
-  result<std::unique_ptr<device>> make_device(const engine_config& config,
-                                              bytes capacity) override {
-    return behind_->make_device(config, capacity);
+  result<std::unique_ptr<device>> make_device(const engine_config& config, bytes capacity,
+                                              communicator* ranks) override {
+    return behind_->make_device(config, capacity, ranks);
   }
   result<std::unique_ptr<memory_region>> make_host_region(bytes size, std::span<const bytes> parts,
                                                           const first_touch& by) override {

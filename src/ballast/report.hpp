@@ -8,9 +8,12 @@
 
 namespace ballast {
 
-/// The links an engine has; read and write are zero where nothing rests on NVMe.
-enum class hop : std::uint8_t { read, write, upload, download };
-inline constexpr std::size_t hop_count = 4;
+/// The links an engine has; read and write are zero where nothing rests on NVMe, the last two where
+/// there are no other ranks: bytes that come from them.
+enum class hop : std::uint8_t { read, write, upload, download, reduce_scatter, all_gather };
+inline constexpr std::size_t hop_count = 6;
+inline constexpr std::array all_hops{hop::read,     hop::write,          hop::upload,
+                                     hop::download, hop::reduce_scatter, hop::all_gather};
 
 constexpr std::string_view to_string(hop which) {
   switch (which) {
@@ -18,6 +21,8 @@ constexpr std::string_view to_string(hop which) {
     case hop::write: return "write";
     case hop::upload: return "upload";
     case hop::download: return "download";
+    case hop::reduce_scatter: return "reduce_scatter";
+    case hop::all_gather: return "all_gather";
   }
   return "?";
 }

@@ -65,4 +65,15 @@ class ticket {
   std::shared_ptr<const transfer_state> state_;
 };
 
+/// Blocks until all of them are over. Returns: the first failure.
+inline status wait_for_all(std::span<const ticket> hops) {
+  status outcome;
+  for (const ticket& each : hops) {
+    if (status arrived = each.wait(); !arrived && outcome) {
+      outcome = std::move(arrived);
+    }
+  }
+  return outcome;
+}
+
 }  // namespace ballast

@@ -66,6 +66,17 @@ constexpr element_range intersect(element_range a, element_range b) {
   return begin < end ? element_range{begin, end - begin} : element_range{begin, {0}};
 }
 
+/// The part of `inner` that lies in `outer`, counted from outer's beginning; an empty one too lies in it.
+///
+/// Worked example: [8, 20) in [10, 16) is [0, 6), in [30, 40) it is [0, 0), in [2, 6) [4, 4).
+constexpr element_range part_within(element_range inner, element_range outer) {
+  const auto inside = [&](elements at) {
+    return at < outer.begin ? elements{0} : outer.end() < at ? outer.count : at - outer.begin;
+  };
+  const elements begin = inside(inner.begin);
+  return {begin, inside(inner.end()) - begin};
+}
+
 /// The unit in which sums are ordered; layers, shards and tiles start at multiples of it.
 inline constexpr elements block_elements{4096};
 /// Parameters start at multiples of it inside their layer; the gaps are zero.

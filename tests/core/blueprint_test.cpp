@@ -23,7 +23,7 @@ class Blueprint : public testing::Test {
  protected:
   result<blueprint> drawn(const engine_config& config,
                           const std::array<bytes, place_count>& reserved = {}) {
-    where_ = *layout::make(declared_, config.tile_elements, {0}, 1);
+    where_ = *layout::make(declared_, config.tile_elements);
     return draw(declared_, *where_, config, reserved);
   }
 

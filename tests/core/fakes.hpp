@@ -309,12 +309,14 @@ class lone_rank final : public communicator {
   std::string_view name() const override { return "lone"; }
   rank self() const override { return {0}; }
   std::uint32_t size() const override { return 1; }
+  std::uint32_t host_size() const override { return 1; }
   result<std::unique_ptr<memory_region>> make_region(bytes) override {
     return failure{errc::unsupported, "a lone rank has no peers"};
   }
   ticket reduce_scatter(const reduction&, collective_tag, completion) override { return {}; }
   ticket all_gather(const gathering&, collective_tag, completion) override { return {}; }
   result<bool> any(bool mine, collective_tag) override { return mine; }
+  rank_traffic received() const override { return {}; }
   void abort(std::string_view) override {}
 };
 

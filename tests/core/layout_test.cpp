@@ -20,14 +20,14 @@ model worked_example() {
 
 TEST(Layout, IsTheWorkedExample) {
   const model declared = worked_example();
-  const auto rank0 = layout::make(declared, block_elements, {0}, 2);
-  const auto rank1 = layout::make(declared, block_elements, {1}, 2);
+  const auto rank0 = layout::make(declared, block_elements, {{0}, 2});
+  const auto rank1 = layout::make(declared, block_elements, {{1}, 2});
   ASSERT_TRUE(rank0 && rank1);
   EXPECT_EQ(rank0->range_of({1}), (element_range{{5120}, {300}}));
   EXPECT_EQ(rank0->layers()[0].size, elements{8192});
   EXPECT_EQ(rank0->layers()[1].first_block, 2u);
-  EXPECT_EQ(rank0->layers()[1].shard, (element_range{{0}, {8192}}));
-  EXPECT_EQ(rank1->layers()[1].shard, (element_range{{8192}, {4096}}));
+  EXPECT_EQ(rank0->layers()[1].shards[0], (element_range{{0}, {8192}}));
+  EXPECT_EQ(rank1->layers()[1].shards[1], (element_range{{8192}, {4096}}));
   ASSERT_EQ(rank0->tiles().size(), 3u);
   EXPECT_EQ(rank0->tiles()[2].range, (element_range{{4096}, {4096}}));
   EXPECT_EQ(rank0->blocks(), 5u);
@@ -39,7 +39,7 @@ TEST(Layout, TilesCoverEveryShardOnceWhateverTheirSize) {
     for (const std::uint32_t world : {1u, 2u, 3u, 7u}) {
       elements covered;
       for (std::uint32_t self = 0; self < world; ++self) {
-        const auto made = layout::make(declared, block_elements * blocks, {self}, world);
+        const auto made = layout::make(declared, block_elements * blocks, {{self}, world});
         ASSERT_TRUE(made);
         for (const tile& each : made->tiles()) {
           EXPECT_EQ(each.range.count.value % block_elements.value, 0u);
@@ -57,7 +57,7 @@ TEST(Layout, FreezingAParameterMovesNoIndex) {
   const layer_id a = declared.add_layer("a");
   declared.add_parameter(a, "frozen", {200}, {.stored = encoding::fp32, .trainable = false});
   declared.add_parameter(a, "free", {200}, {.stored = encoding::fp32});
-  const auto made = layout::make(declared, block_elements, {0}, 1);
+  const auto made = layout::make(declared, block_elements);
   ASSERT_TRUE(made);
   EXPECT_EQ(made->range_of({1}).begin, elements{256});
   ASSERT_EQ(made->layers()[0].segments.size(), 1u);
@@ -67,7 +67,7 @@ TEST(Layout, FreezingAParameterMovesNoIndex) {
 TEST(Layout, PutsTiedParametersBehindTheLayer) {
   model declared = worked_example();
   declared.tie({0}, {1});
-  const auto made = layout::make(declared, block_elements, {0}, 1);
+  const auto made = layout::make(declared, block_elements);
   ASSERT_TRUE(made);
   EXPECT_TRUE(made->layers()[0].shared);
   EXPECT_EQ(made->layers()[1].parameters.back().range, (element_range{{12288}, {5000}}));
@@ -76,7 +76,7 @@ TEST(Layout, PutsTiedParametersBehindTheLayer) {
 
 TEST(Layout, RefusesWhatItCannotPlace) {
   const auto code = [](const model& declared, elements tile) {
-    const auto made = layout::make(declared, tile, {0}, 1);
+    const auto made = layout::make(declared, tile);
     return made ? std::optional<errc>() : made.error().code;
   };
   EXPECT_EQ(code(worked_example(), {1000}), errc::invalid_argument);

@@ -11,7 +11,8 @@ namespace ballast::fakes {
 class plain_backends final : public backends {
  public:
   bool nvme_is_memory(const engine_config&) const override { return seen->nvme_is_memory; }
-  result<std::unique_ptr<device>> make_device(const engine_config&, bytes capacity) override {
+  result<std::unique_ptr<device>> make_device(const engine_config&, bytes capacity,
+                                              communicator*) override {
     auto made = std::make_unique<plain_device>(capacity, std::make_unique<descent>());
     seen->device = made.get();
     return std::unique_ptr<device>(std::move(made));

@@ -29,12 +29,12 @@ class TilePipeline : public testing::TestWithParam<resting> {
     config_.tile_elements = block_elements;
     config_.weights = GetParam().weights;
     config_.gradients = GetParam().gradients;
-    where_ = *layout::make(declared_, block_elements, {0}, 1);
+    where_ = *layout::make(declared_, block_elements);
     const auto least = draw(declared_, *where_, config_, {});
     config_.host_memory = least->summary.total(place::host) + least->staging.size * (tiles / 2);
     drawn_ = *draw(declared_, *where_, config_, {});
     homes_ = *tile_homes::make(
-        *where_, *drawn_, config_, parts_, {},
+        *where_, *drawn_, config_, parts_, rank_, {},
         [](std::size_t n, auto touch) {
           for (std::size_t i = 0; i < n; ++i) touch(i);
         },
@@ -47,6 +47,7 @@ class TilePipeline : public testing::TestWithParam<resting> {
   model declared_;
   engine_config config_;
   fakes::plain_backends parts_;
+  fakes::lone_rank rank_;
   std::optional<layout> where_;
   std::optional<blueprint> drawn_;
   activity_log log_{parts_.time()};
@@ -101,12 +102,13 @@ TEST(TilePipelineWorkers, ShareTheSlicesOfATileWhereCarriersAreFew) {
   config.placement = forced_placement{0, 0};
   config.tile_elements = size;
   config.pipeline_depth = 1;
-  const auto where = *layout::make(declared, size, {0}, 1);
+  const auto where = *layout::make(declared, size);
   const auto drawn = *draw(declared, where, config, {});
   fakes::plain_backends parts;
+  fakes::lone_rank rank;
   activity_log log(parts.time());
   const auto homes = *tile_homes::make(
-      where, drawn, config, parts, {},
+      where, drawn, config, parts, rank, {},
       [](std::size_t n, auto touch) {
         for (std::size_t i = 0; i < n; ++i) touch(i);
       },

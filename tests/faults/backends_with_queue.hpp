@@ -21,9 +21,9 @@ class backends_with_queue final : public forwarding_backends {
         notes_(std::move(notes)) {}
 
   bool nvme_is_memory(const engine_config&) const override { return false; }
-  result<std::unique_ptr<device>> make_device(const engine_config& config,
-                                              bytes capacity) override {
-    auto made = forwarding_backends::make_device(config, capacity);
+  result<std::unique_ptr<device>> make_device(const engine_config& config, bytes capacity,
+                                              communicator* ranks) override {
+    auto made = forwarding_backends::make_device(config, capacity, ranks);
     if (!made) return made.error();
     return std::unique_ptr<device>(std::make_unique<prompt_device>(*std::move(made)));
   }

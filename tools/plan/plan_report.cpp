@@ -49,7 +49,7 @@ nlohmann::ordered_json step_of(const forecast& step, std::uint64_t tokens) {
     made["attribution"][to_string(what)] =
         std::chrono::duration<double>(step.time[what]).count() / step.seconds();
   }
-  for (const hop each : {hop::read, hop::write, hop::upload, hop::download}) {
+  for (const hop each : all_hops) {
     made["bytes"][to_string(each)] = step.moved[each].value;
   }
   made["binds"] = to_string(step.binds);

@@ -33,7 +33,7 @@ nlohmann::ordered_json log_line(const step_record& record) {
     const auto what = static_cast<activity>(i);
     line["attribution"][to_string(what)] = seconds_of(record.report.time[what]) / record.seconds;
   }
-  for (const hop each : {hop::read, hop::write, hop::upload, hop::download}) {
+  for (const hop each : all_hops) {
     const std::string name(to_string(each));
     line["bytes"][name] = record.report.moved[each].value;
     line["busy_s"][name] = seconds_of(record.report.busy[static_cast<std::size_t>(each)]);

@@ -4,11 +4,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "tools/command/command_call.hpp"
 #include "tools/command/size_text.hpp"
 #include "tools/engine_settings.hpp"
 #include "tools/train/training_run.hpp"
+#include "tools/world.hpp"
 
 namespace ballast::tools {
 namespace {
@@ -27,6 +29,47 @@ void print_plan(const training_run& run) {
   std::fflush(stdout);
 }
 
+/// What went wrong, and when: what is set up is refused otherwise than what runs.
+struct outcome {
+  status result;
+  stage when = stage::set_up;
+};
+
+/// One rank's run, from its parts to its last step.
+outcome train_as(const train_settings& settings, const option_set& options,
+                 const command_call& call, world::place at) {
+  const bool speaks = at.speaks();
+  const auto run = training_run::prepare(settings, std::move(at));
+  if (!run) {
+    return {run.error()};
+  }
+  std::optional<json_lines> log;
+  if (speaks && !settings.log.empty()) {
+    auto opened = json_lines::open(settings.log);
+    if (!opened) {
+      return {opened.error()};
+    }
+    log = *std::move(opened);
+    if (auto written = log->write({{"schema", "ballast.train/1"}, {"settings", options.values()}});
+        !written) {
+      return {written};
+    }
+  }
+  std::unique_ptr<trace_file> trace;
+  if (speaks && !settings.trace.empty()) {
+    auto opened = trace_file::open(settings.trace, steady_clock().now());
+    if (!opened) {
+      return {opened.error()};
+    }
+    trace = *std::move(opened);
+  }
+  if (speaks) {
+    call.echo_amounts();
+    print_plan(**run);
+  }
+  return {(*run)->train(log ? &*log : nullptr, trace.get()), stage::running};
+}
+
 }  // namespace
 
 exit_code train(std::span<const std::string> arguments) {
@@ -41,36 +84,25 @@ exit_code train(std::span<const std::string> arguments) {
   if (settings.demo && !demo) {
     return call.fail(demo_in_config(), stage::set_up);
   }
-  const auto run = training_run::prepare(settings);
-  if (!run) {
-    return call.fail(run.error(), stage::set_up);
+  auto ranks = world::join(settings.engine.ranks);
+  if (!ranks) {
+    return call.fail(ranks.error(), stage::set_up);
   }
-  std::optional<json_lines> log;
-  if (!settings.log.empty()) {
-    auto opened = json_lines::open(settings.log);
-    if (!opened) {
-      return call.fail(opened.error(), stage::set_up);
+  const bool speaks = ranks->speaks();
+  std::atomic<bool> running = false;
+  const status trained = ranks->run([&](world::place at) {
+    const outcome of_rank = train_as(settings, options, call, std::move(at));
+    if (!of_rank.result && of_rank.when == stage::running) {
+      running = true;
     }
-    log = *std::move(opened);
-    if (auto written = log->write({{"schema", "ballast.train/1"}, {"settings", options.values()}});
-        !written) {
-      return call.fail(written.error(), stage::set_up);
-    }
+    return of_rank.result;
+  });
+  if (!trained) {
+    return call.fail(trained.error(), running ? stage::running : stage::set_up);
   }
-  std::unique_ptr<trace_file> trace;
-  if (!settings.trace.empty()) {
-    auto opened = trace_file::open(settings.trace, steady_clock().now());
-    if (!opened) {
-      return call.fail(opened.error(), stage::set_up);
-    }
-    trace = *std::move(opened);
+  if (speaks) {
+    fmt::print("peak resident memory {}\n", rounded_size(peak_resident_memory()));
   }
-  call.echo_amounts();
-  print_plan(**run);
-  if (auto trained = (*run)->train(log ? &*log : nullptr, trace.get()); !trained) {
-    return call.fail(trained.error(), stage::running);
-  }
-  fmt::print("peak resident memory {}\n", rounded_size(peak_resident_memory()));
   return exit_code::done;
 }
 

@@ -31,7 +31,10 @@ training_run::training_run(train_settings settings, corpus text)
       text_(std::move(text)),
       model_(declare(settings_.trainer.model)) {}
 
-result<std::unique_ptr<training_run>> training_run::prepare(train_settings settings) {
+result<std::unique_ptr<training_run>> training_run::prepare(train_settings settings,
+                                                            world::place at) {
+  at.set(settings.engine);
+  settings.trainer.batch.threads = at.threads(settings.trainer.batch.threads);
   if (auto resolved = settings.resolve(); !resolved) {
     return resolved.error();
   }
@@ -43,14 +46,14 @@ result<std::unique_ptr<training_run>> training_run::prepare(train_settings setti
     return text.error();
   }
   std::unique_ptr<training_run> made(new training_run(std::move(settings), *std::move(text)));
-  if (auto sealed = made->seal(); !sealed) {
+  if (auto sealed = made->seal(std::move(at.door)); !sealed) {
     return sealed.error();
   }
   return made;
 }
 
-status training_run::seal() {
-  engine_ = std::make_unique<engine>(model_.declared, make_backends());
+status training_run::seal(std::unique_ptr<communicator> door) {
+  engine_ = std::make_unique<engine>(model_.declared, make_backends(std::move(door)));
   if (auto reserved =
           reserve_activations(*engine_, settings_.trainer.model, settings_.trainer.batch);
       !reserved) {
@@ -97,7 +100,9 @@ status training_run::resume() {
                                settings_.engine.noise_seed, *saved->noise_seed)};
   }
   for (const std::string& line : differences(saved->settings, loss_settings(settings_))) {
-    fmt::print(stderr, "ballast train: {}\n", line);
+    if (speaks()) {
+      fmt::print(stderr, "ballast train: {}\n", line);
+    }
   }
   begin_ = done_ = saved->steps;
   if (begin_ >= settings_.trainer.learning_rate.steps) {
@@ -141,7 +146,11 @@ status training_run::train(json_lines* log, trace_file* trace) {
 status training_run::train_steps(json_lines* log, trace_file* trace) {
   const steady_clock time;
   const std::uint64_t steps = settings_.trainer.learning_rate.steps;
-  progress bar(stderr, progress_style::on(stderr), "step", steps, time);
+  std::optional<progress> shown;
+  if (speaks()) {
+    shown.emplace(stderr, progress_style::on(stderr), "step", steps, time);
+  }
+  progress* const bar = shown ? &*shown : nullptr;
   if (auto evaluated = evaluate(begin_, log, bar); !evaluated) {
     return evaluated;
   }
@@ -150,7 +159,9 @@ status training_run::train_steps(json_lines* log, trace_file* trace) {
     if (!record) {
       return record.error();
     }
-    bar.update(record->step, note(*record));
+    if (bar != nullptr) {
+      bar->update(record->step, note(*record));
+    }
     if (log != nullptr) {
       if (auto written = log->write(log_line(*record)); !written) {
         return written;
@@ -175,7 +186,9 @@ status training_run::train_steps(json_lines* log, trace_file* trace) {
       }
     }
   }
-  print_summary();
+  if (speaks()) {
+    print_summary();
+  }
   return settings_.sample.tokens > 0 ? print_sample() : status();
 }
 
@@ -207,12 +220,14 @@ result<step_record> training_run::one_step(std::uint64_t index) {
   return record;
 }
 
-status training_run::evaluate(std::uint64_t step, json_lines* log, progress& bar) {
+status training_run::evaluate(std::uint64_t step, json_lines* log, progress* bar) {
   const auto loss = trainer_->evaluate();
   if (!loss) {
     return loss.error();
   }
-  bar.say(fmt::format("step {}: {}", step, described(*loss)));
+  if (bar != nullptr) {
+    bar->say(fmt::format("step {}: {}", step, described(*loss)));
+  }
   (first_ ? last_ : first_) = *loss;
   if (log == nullptr) {
     return {};
@@ -231,7 +246,7 @@ void training_run::print_summary() const {
   }
   fmt::print("before: {}\nafter:  {}\n", described(*first_), described(last_ ? *last_ : *first_));
   fmt::print("a step moves (plan, measured):");
-  for (const hop each : {hop::read, hop::write, hop::upload, hop::download}) {
+  for (const hop each : all_hops) {
     fmt::print(" {} {}, {};", to_string(each), predicted_[each].value, moved_[each].value);
   }
   fmt::print(" {} of {} steps moved other than planned\n", unpredicted_steps_, done_ - begin_);
@@ -273,7 +288,9 @@ status training_run::print_sample() {
   if (!text) {
     return text.error();
   }
-  fmt::print("sample:\n{}\n", *text);
+  if (speaks()) {
+    fmt::print("sample:\n{}\n", *text);
+  }
   return {};
 }
 

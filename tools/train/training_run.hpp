@@ -14,6 +14,7 @@
 #include "tools/trace/trace_file.hpp"
 #include "tools/train/step_record.hpp"
 #include "tools/train/train_settings.hpp"
+#include "tools/world.hpp"
 
 namespace ballast::tools {
 
@@ -22,24 +23,26 @@ class training_run {
   /// Loads the text, declares the model and seals the engine; nothing is trained yet.
   ///
   /// Errors: what the text, the model, the plan or the parts refuse
-  static result<std::unique_ptr<training_run>> prepare(train_settings settings);
+  static result<std::unique_ptr<training_run>> prepare(train_settings settings,
+                                                       world::place at = {});
 
   const plan& sealed() const { return plan_; }
   std::vector<std::string> parts() const { return engine_->parts(); }
 
-  /// Trains all steps; results to stdout, progress to stderr, records to `log` and events to
-  /// `trace` where there are such.
+  /// Trains all steps; results to stdout and progress to stderr where this rank speaks, records to
+  /// `log` and events to `trace` where there are such.
   status train(json_lines* log, trace_file* trace);
 
  private:
   training_run(train_settings settings, corpus text);
 
-  status seal();
+  bool speaks() const { return settings_.engine.self.value == 0; }
+  status seal(std::unique_ptr<communicator> door);
   status resume();
   status train_steps(json_lines* log, trace_file* trace);
   status save(json_lines* log);
   result<step_record> one_step(std::uint64_t index);
-  status evaluate(std::uint64_t step, json_lines* log, progress& bar);
+  status evaluate(std::uint64_t step, json_lines* log, progress* bar);
   void print_summary() const;
   void print_disk() const;
   status print_sample();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "tools/trainer/counter_random.hpp"
 #include "tools/trainer/language_head.hpp"
@@ -73,9 +74,11 @@ trainer::trainer(const trainer_options& options, const corpus& text, training_st
 
 result<step_result> trainer::step(std::uint64_t index) {
   const std::size_t tokens = options_.batch.tokens;
-  for (std::size_t sequence = 0; sequence * tokens < inputs_.size(); ++sequence) {
+  const std::size_t sequences = inputs_.size() / tokens;
+  const std::size_t first = sequences * state_.self().value;  // of those of all ranks
+  for (std::size_t sequence = 0; sequence < sequences; ++sequence) {
     const result<text_window> window =
-        text_.sample(options_.data_seed, index, sequence, options_.batch.tokens);
+        text_.sample(options_.data_seed, index, first + sequence, options_.batch.tokens);
     if (!window) return window.error();
     fill(*window, std::span(inputs_).subspan(sequence * tokens, tokens),
          std::span(targets_).subspan(sequence * tokens, tokens));
@@ -85,17 +88,28 @@ result<step_result> trainer::step(std::uint64_t index) {
   const step_options coming{
       .learning_rate = rate, .clip_norm = options_.clip_norm, .loss_scale = scale};
   state_.expect_step(coming);
-  const result<double> loss = gpt_->train({inputs_, targets_, scale});
-  if (!loss) return loss.error();
+  // The mean over all ranks' tokens: its gradient is a sum of parts.
+  const double part = 1.0 / state_.ranks();
+  const result<double> mine = gpt_->train({inputs_, targets_, scale * part});
+  if (!mine) return mine.error();
   const result<step_outcome> outcome = state_.step(coming);
   if (!outcome) return outcome.error();
   if (scale_) scale_->update(outcome->skipped);
+  const result<double> loss = sum_over_ranks(*mine * part);
+  if (!loss) return loss.error();
   return step_result{.loss = *loss,
                      .gradient_norm = outcome->gradient_norm,
                      .learning_rate = rate,
                      .loss_scale = scale,
-                     .tokens = options_.batch.step_tokens(),
+                     .tokens = options_.batch.step_tokens() * state_.ranks(),
                      .skipped = outcome->skipped};
+}
+
+/// In the order of ranks.
+result<double> trainer::sum_over_ranks(double mine) {
+  const result<std::vector<double>> all = state_.gather(mine);
+  if (!all) return all.error();
+  return std::accumulate(all->begin(), all->end(), 0.0);
 }
 
 std::optional<loss_scale::state> trainer::saved_scale() const {
@@ -114,7 +128,9 @@ result<text_loss> trainer::evaluate() {
   const std::size_t at_once = inputs_.size() / tokens;
   double sum = 0;
   std::uint64_t counted = 0;
-  for (std::size_t first = 0; first < validation_.size(); first += at_once) {
+  // Ranks take turns, and make the same calls: whose turn has no windows evaluates none.
+  for (std::size_t turn = 0; turn < validation_.size(); turn += at_once * state_.ranks()) {
+    const std::size_t first = std::min(turn + at_once * state_.self().value, validation_.size());
     const std::size_t windows = std::min(at_once, validation_.size() - first);
     std::ranges::fill(inputs_, 0u);
     std::ranges::fill(targets_, ignored_target);
@@ -123,14 +139,18 @@ result<text_loss> trainer::evaluate() {
                       std::span(targets_).subspan(i * tokens, tokens));
     }
     const std::size_t sequences = options_.batch.sequences;
-    const std::size_t used = (windows + sequences - 1) / sequences * sequences * tokens;
+    const std::size_t filled = state_.ranks() > 1 ? at_once : windows;
+    const std::size_t used = (filled + sequences - 1) / sequences * sequences * tokens;
     const result<double> losses =
         gpt_->evaluate({std::span<const std::uint32_t>(inputs_).first(used),
                         std::span<const std::uint32_t>(targets_).first(used)});
     if (!losses) return losses.error();
     sum += *losses;
   }
-  return text_loss{sum / static_cast<double>(counted), counted};
+  const result<double> total = sum_over_ranks(sum);
+  const result<double> tokens_of_all = total ? sum_over_ranks(static_cast<double>(counted)) : total;
+  if (!tokens_of_all) return tokens_of_all.error();
+  return text_loss{*total / *tokens_of_all, static_cast<std::uint64_t>(*tokens_of_all)};
 }
 
 result<std::string> trainer::sample(std::string_view prompt, const sample_options& options) {

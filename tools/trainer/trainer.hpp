@@ -1,6 +1,9 @@
 // The training loop's pieces over a corpus: one step, the validation loss, a sample of text. What
 // holds the state, what is printed and when to stop is the caller's.
 //
+// Where ranks share the state each has a trainer and takes its part of the batch: `batch` is a rank's,
+// the step's is that of all, in order of ranks.
+//
 // One caller thread. Deterministic: the same options, text and state give the same bits, whatever
 // the number of compute threads. Nothing is allocated after the first evaluation but oneDNN's own.
 #pragma once
@@ -80,6 +83,8 @@ class trainer {
  private:
   trainer(const trainer_options& options, const corpus& text, training_state& state,
           std::unique_ptr<gpt> passes, std::optional<loss_scale> scale);
+
+  result<double> sum_over_ranks(double mine);
 
   trainer_options options_;
   const corpus& text_;

@@ -8,6 +8,7 @@
 #include <ballast/result.hpp>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace ballast::tools {
 
@@ -50,6 +51,13 @@ class training_state {
   /// Ends the view. `last`: the layer's gradient is complete for this step.
   virtual status push(std::unique_ptr<gradients_view> gradients, bool last) = 0;
   virtual result<step_outcome> step(const step_options& options) = 0;
+
+  // The ranks that share the state; a step's gradient is the sum of what all have pushed.
+
+  virtual rank self() const { return {0}; }
+  virtual std::uint32_t ranks() const { return 1; }
+  /// Every rank's value, by rank.
+  virtual result<std::vector<double>> gather(double mine) { return std::vector<double>{mine}; }
 
   // Activations off the device, where a state keeps any (engine.hpp says what each call promises).
 

@@ -1,0 +1,83 @@
+#include "weight_exchange.hpp"
+
+#include <utility>
+
+namespace ballast {
+
+weight_exchange::weight_exchange(const model& declared, const layout& where, tile_homes& homes,
+                                 peers& ranks)
+    : declared_(declared),
+      where_(where),
+      homes_(homes),
+      peers_(ranks),
+      needed_(!where.held().replicates() && where.held().holds_all_weights()),
+      under_way_(where.layers().size()) {}
+
+/// In one piece: all of a layer is on the device or not (blueprint, whole_layers).
+std::span<std::byte> weight_exchange::home_of(layer_id which) const {
+  const layer_layout& placed = where_.at(which);
+  std::span<std::byte> whole = homes_.at({placed.first_tile}).weights;
+  for (std::uint32_t i = placed.first_tile + 1; i < placed.first_tile + placed.tiles; ++i) {
+    const std::span<std::byte> next = homes_.at({i}).weights;
+    require(whole.data() + whole.size() == next.data(), "a layer's weights are in one piece");
+    whole = {whole.data(), whole.size() + next.size()};
+  }
+  return whole;
+}
+
+void weight_exchange::begin(layer_id which) {
+  if (!needed_) {
+    return;
+  }
+  const layer_layout& placed = where_.at(which);
+  const bytes width = size_of(placed.arrays().weights);
+  const element_range own = placed.shards[peers_.self().value];
+  const std::span<std::byte> whole = home_of(which);
+  coming_ += width * (placed.size - own.count).value;
+  under_way_[which.value] = peers_.all_gather_ahead(
+      which, {.shard = whole.subspan(own.begin.value * width.value, own.count.value * width.value),
+              .whole = whole,
+              .shards = placed.shards,
+              .element = width});
+}
+
+void weight_exchange::begin_updated() {
+  for (std::uint32_t i = 0; i < where_.layers().size(); ++i) {
+    if (where_.layers()[i].trainable()) {
+      begin({i});
+    }
+  }
+}
+
+void weight_exchange::begin_all() {
+  for (std::uint32_t i = 0; i < where_.layers().size(); ++i) {
+    begin({i});
+  }
+}
+
+status weight_exchange::await_one(layer_id which) {
+  const ticket gathered = std::exchange(under_way_[which.value], {});
+  return gathered.valid() ? gathered.wait() : status();
+}
+
+status weight_exchange::await(layer_id which) {
+  status outcome = await_one(which);
+  for (const parameter_id tied : declared_.at(which).tied) {
+    if (auto arrived = await_one(declared_.at(tied).layer); !arrived && outcome) {
+      outcome = arrived;
+    }
+  }
+  return outcome;
+}
+
+status weight_exchange::settle() {
+  status outcome;
+  for (std::uint32_t i = 0; i < under_way_.size(); ++i) {
+    if (auto arrived = await_one({i}); !arrived && outcome) {
+      outcome = arrived;
+    }
+  }
+  return outcome;
+}
+
+}  // namespace ballast

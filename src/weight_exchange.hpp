@@ -1,0 +1,50 @@
+// Brings every rank the weights that its peers have updated, where all ranks keep all of them (ZeRO
+// stages 1 and 2): each layer's shards are gathered in place, where its weights rest.
+//
+// Begun when an update is over, in the order of the layers, and waited for by whoever wants a layer:
+// so the gathering goes on beside the next step's forward pass. Caller's thread.
+#pragma once
+
+#include <ballast/model.hpp>
+
+#include "peers.hpp"
+#include "tile_homes.hpp"
+
+namespace ballast {
+
+class weight_exchange {
+ public:
+  weight_exchange(const model& declared, const layout& where, tile_homes& homes, peers& ranks);
+  ~weight_exchange() { (void)settle(); }
+
+  /// Whether there is anything to do for anybody.
+  bool needed() const { return needed_; }
+  /// A layer's weights have changed, on every rank its own.
+  void begin(layer_id which);
+  /// Every trainable layer's have.
+  void begin_updated();
+  void begin_all();
+
+  /// Until what a fetch of the layer reads is there.
+  status await(layer_id which);
+  /// Until nothing is under way.
+  status settle();
+
+  /// What peers bring, or have brought, of what was begun since the last call of used().
+  bytes coming() const { return coming_; }
+  void used() { coming_ = {}; }
+
+ private:
+  status await_one(layer_id which);
+  std::span<std::byte> home_of(layer_id which) const;
+
+  const model& declared_;
+  const layout& where_;
+  tile_homes& homes_;
+  peers& peers_;
+  const bool needed_;
+  std::vector<ticket> under_way_;  ///< by layer
+  bytes coming_;
+};
+
+}  // namespace ballast

@@ -1,0 +1,83 @@
+#include "tools/world.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ballast/thread_plan.hpp>
+#include <exception>
+#include <thread>
+
+namespace ballast::tools {
+
+result<world> world::join(std::uint32_t ranks) {
+  world made;
+  if (started_by_mpi()) {
+    auto door = join_mpi();
+    if (!door) return door.error();
+    const std::uint32_t size = (*door)->size();
+    if (ranks != 1 && ranks != size) {
+      const failure other{
+          errc::invalid_argument,
+          fmt::format("--ranks {}, but mpirun has started {} processes", ranks, size)};
+      (*door)->abort(other.message);
+      return other;
+    }
+    const rank self = (*door)->self();
+    const std::uint32_t here = (*door)->host_size();
+    made.places_.push_back({self, size, here, *std::move(door)});
+    return made;
+  }
+  if (ranks == 1) {
+    made.places_.emplace_back();
+    return made;
+  }
+  auto doors = join_threads(ranks);
+  if (!doors) return doors.error();
+  for (std::uint32_t i = 0; i < ranks; ++i) {
+    made.places_.push_back({{i}, ranks, ranks, std::move((*doors)[i])});
+  }
+  return made;
+}
+
+void world::place::set(engine_config& config) const {
+  config.self = self;
+  config.ranks = ranks;
+  config.host_ranks = host_ranks;
+}
+
+std::uint32_t world::place::threads(std::uint32_t asked) const {
+  if (asked > 0 || host_ranks == 1) return asked;
+  std::uint32_t cores = 0;
+  for (const numa_node& each : find_numa_nodes()) cores += each.threads;
+  return std::max(1U, cores / host_ranks);
+}
+
+status world::run(const std::function<status(place)>& body) {
+  std::vector<status> outcomes(places_.size());
+  std::vector<std::exception_ptr> thrown(places_.size());
+  const auto run_one = [&](std::size_t i) {
+    try {
+      outcomes[i] = body(std::move(places_[i]));
+    } catch (...) {
+      thrown[i] = std::current_exception();  // its communicator is gone: the others have heard of it
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < places_.size(); ++i) {
+      others.emplace_back(run_one, i);
+    }
+    run_one(0);
+  }
+  for (const std::exception_ptr& each : thrown) {
+    if (each) std::rethrow_exception(each);
+  }
+  const auto first = [&](const auto& wanted) { return std::ranges::find_if(outcomes, wanted); };
+  const auto by_itself = first(
+      [](const status& each) { return !each && each.error().code != errc::communicator_failure; });
+  if (by_itself != outcomes.end()) return *by_itself;
+  const auto any = first([](const status& each) { return !each; });
+  return any != outcomes.end() ? *any : status();
+}
+
+}  // namespace ballast::tools
