@@ -24,6 +24,8 @@ result<world> world::join(std::uint32_t ranks) {
     }
     const rank self = (*door)->self();
     const std::uint32_t here = (*door)->host_size();
+    made.first_ = self;
+    made.size_ = size;
     made.places_.push_back({self, size, here, *std::move(door)});
     return made;
   }
@@ -31,6 +33,7 @@ result<world> world::join(std::uint32_t ranks) {
     made.places_.emplace_back();
     return made;
   }
+  made.size_ = ranks;
   auto doors = join_threads(ranks);
   if (!doors) return doors.error();
   for (std::uint32_t i = 0; i < ranks; ++i) {
@@ -59,7 +62,8 @@ status world::run(const std::function<status(place)>& body) {
     try {
       outcomes[i] = body(std::move(places_[i]));
     } catch (...) {
-      thrown[i] = std::current_exception();  // its communicator is gone: the others have heard of it
+      thrown[i] =
+          std::current_exception();  // its communicator is gone: the others have heard of it
     }
   };
   {

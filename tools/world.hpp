@@ -36,10 +36,15 @@ class world {
   /// Returns: the failure of a rank that failed by itself, if one did, else the first
   status run(const std::function<status(place)>& body);
 
+  std::uint32_t size() const { return size_; }
+  /// The first of the ranks here.
+  rank first() const { return first_; }
   /// Whether this process has the rank that prints.
-  bool speaks() const { return places_.front().speaks(); }
+  bool speaks() const { return first_.value == 0; }
 
  private:
+  rank first_{};
+  std::uint32_t size_ = 1;
   std::vector<place> places_;
 };
 

@@ -64,8 +64,12 @@ status configure(const prove_settings& settings, arm& of) {
     config.placement = forced_placement{0, 0};
     config.undo_memory = bytes{1u << 30};
   } else if (of.placement == "capacity") {
+    // What all ranks keep whole, they keep in memory.
     config.placement = forced_placement{0, 0};
-    config.weights = config.gradients = of.activations = place::nvme;
+    const bool whole = settings.run.ranks > 1;
+    config.weights = whole && (of.stage == "1" || of.stage == "2") ? place::host : place::nvme;
+    config.gradients = whole && of.stage == "1" ? place::host : place::nvme;
+    of.activations = place::nvme;
   } else if (of.placement == "mixed") {
     config.placement = forced_placement{0.3, 0.3};
     of.activations = place::host;
@@ -85,6 +89,12 @@ status configure(const prove_settings& settings, arm& of) {
   config.io = of.io == "uring"   ? io_backend::uring
               : of.io == "posix" ? io_backend::posix
                                  : io_backend::inlined;
+  const auto stage = parse_whole(of.stage, {0, 3});
+  if (!stage) {
+    return stage.error();
+  }
+  config.stage = static_cast<std::uint32_t>(*stage);
+  config.ranks = settings.run.ranks;
   const auto isa = std::ranges::find(cpu::instruction_sets, of.isa, cpu::name_of);
   if (isa == cpu::instruction_sets.end()) {
     return no_such("--isas", of.isa, "sse2, avx2, avx512");
@@ -111,6 +121,7 @@ std::vector<arm> product(const prove_settings& settings, const arm& pair) {
   multiply(&arm::tile, settings.tiles);
   multiply(&arm::io, settings.ios);
   multiply(&arm::isa, settings.isas);
+  multiply(&arm::stage, settings.used_stages());
   return all;
 }
 
@@ -119,7 +130,7 @@ std::vector<arm> product(const prove_settings& settings, const arm& pair) {
 arm going_round(const prove_settings& settings, arm of, std::size_t turn) {
   std::size_t digits = 7 * turn;
   const auto take = [&](const std::vector<std::string>& words) {
-    const std::string& word = words[digits % words.size()];
+    const std::string word = words[digits % words.size()];
     digits /= words.size();
     return word;
   };
@@ -127,6 +138,7 @@ arm going_round(const prove_settings& settings, arm of, std::size_t turn) {
   of.threads = take(settings.threads);
   of.tile = take(settings.tiles);
   of.io = take(settings.ios);
+  of.stage = take(settings.used_stages());
   return of;
 }
 
@@ -136,6 +148,7 @@ arm plain(const prove_settings& settings, arm of) {
   of.tile = settings.tiles.back();
   of.io = settings.ios.front();
   of.isa = cpu::name_of(cpu::supported_instruction_sets().back());
+  of.stage = settings.used_stages().back();
   return of;
 }
 
@@ -148,6 +161,8 @@ std::vector<arm> quick_arms(const prove_settings& settings) {
     for (std::size_t j = 0; j < (i == 0 ? settings.placements.size() : 1); ++j) {
       pair.placement = settings.placements[(i == 0 ? j : i - 1) % settings.placements.size()];
       all.push_back(plain(settings, pair));
+      const std::vector<std::string> stages = settings.used_stages();
+      all.back().stage = stages[all.size() % stages.size()];
     }
   }
   return all;
@@ -176,8 +191,9 @@ std::vector<arm> all_arms(const prove_settings& settings) {
 }  // namespace
 
 std::string arm::name() const {
-  return fmt::format("{:<5} {:<5} {:<8} threads {} tile {:>5} {:<6} {:<8}", encoding, optimizer,
-                     placement, threads, tile, io, isa);
+  const std::string at_stage = config.ranks > 1 ? "  stage " + stage : "";
+  return fmt::format("{:<5} {:<5} {:<8} threads {} tile {:>5} {:<6} {:<8}{}", encoding, optimizer,
+                     placement, threads, tile, io, isa, at_stage);
 }
 
 result<std::vector<arm>> arms(const prove_settings& settings) {

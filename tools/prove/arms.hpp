@@ -12,7 +12,7 @@ namespace ballast::tools {
 
 /// One combination: where state rests, and how hard and with what the engine works.
 struct arm {
-  std::string encoding, optimizer, placement, threads, tile, io, isa;
+  std::string encoding, optimizer, placement, threads, tile, io, isa, stage;
   engine_config config;
   place activations = place::device;
   ballast::encoding stored{};

@@ -12,7 +12,8 @@ namespace ballast::tools {
 
 class damaging_backends final : public forwarding_backends {
  public:
-  damaging_backends() : forwarding_backends(make_backends()) {}
+  explicit damaging_backends(std::unique_ptr<communicator> ranks)
+      : forwarding_backends(make_backends(std::move(ranks))) {}
 
   result<std::unique_ptr<store>> make_store(const engine_config& config, const store_room& wanted,
                                             std::span<std::byte> arena) override;

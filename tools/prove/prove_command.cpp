@@ -8,24 +8,34 @@
 #include "tools/command/command_call.hpp"
 #include "tools/command/json_lines.hpp"
 #include "tools/prove/verdict.hpp"
+#include "tools/world.hpp"
 
 namespace ballast::tools {
 namespace {
 
+/// Of arms.
+struct counts {
+  std::size_t identical = 0;
+  std::size_t different = 0;
+  std::size_t left_out = 0;
+};
+
 exit_code conclude(const command_call& call, const prove_settings& settings,
-                   const nlohmann::ordered_json& document, std::size_t identical,
-                   std::size_t different, std::size_t left_out) {
-  if (!settings.json.empty()) {
+                   const nlohmann::ordered_json& document, const counts& arms, bool speaks) {
+  const auto& [identical, different, left_out] = arms;
+  if (speaks && !settings.json.empty()) {
     auto file = json_lines::open(settings.json);
     if (const status written = file ? file->write(document) : status(file.error()); !written) {
       return call.fail(written.error(), stage::running);
     }
   }
-  fmt::print("{}: {} arms identical, {} different, {} left out (this machine lacks them)\n",
-             different > 0   ? "DIFFERENT"
-             : identical > 0 ? "identical"
-                             : "NOTHING PROVED",
-             identical, different, left_out);
+  if (speaks) {
+    fmt::print("{}: {} arms identical, {} different, {} left out (this machine lacks them)\n",
+               different > 0   ? "DIFFERENT"
+               : identical > 0 ? "identical"
+                               : "NOTHING PROVED",
+               identical, different, left_out);
+  }
   return different == 0 && identical > 0 ? exit_code::done : exit_code::verification_failed;
 }
 
@@ -42,6 +52,15 @@ exit_code prove(std::span<const std::string> arguments) {
     return call.fail(
         {errc::invalid_argument, "--flip-step lies behind the last step: nothing would be flipped"},
         stage::set_up);
+  }
+  bool speaks = true;
+  {
+    const auto ranks = world::join(settings.run.ranks);  // for its size: every arm joins anew
+    if (!ranks) {
+      return call.fail(ranks.error(), stage::set_up);
+    }
+    settings.run.ranks = ranks->size();
+    speaks = ranks->speaks();
   }
   const auto all = arms(settings);
   if (!all) {
@@ -72,17 +91,21 @@ exit_code prove(std::span<const std::string> arguments) {
     const auto found = run_arm(settings, run, each, *expected);
     if (!found) {
       if (found.error().code == errc::unsupported) {
-        fmt::print(stderr, "left out: {}: {}\n", each.name(), found.error().message);
+        if (speaks) {
+          fmt::print(stderr, "left out: {}: {}\n", each.name(), found.error().message);
+        }
         ++left_out;
         continue;
       }
       return call.fail(found.error(), stage::running);
     }
-    fmt::print("{}\n", line(each, *found));
+    if (speaks) {
+      fmt::print("{}\n", line(each, *found));
+    }
     document["arms"].push_back(row(each, *found));
     ++(found->identical() ? identical : different);
   }
-  return conclude(call, settings, document, identical, different, left_out);
+  return conclude(call, settings, document, {identical, different, left_out}, speaks);
 }
 
 }  // namespace ballast::tools

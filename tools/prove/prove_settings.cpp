@@ -29,9 +29,12 @@ option_set prove_options(prove_settings& settings) {
                "what moves bytes to and from disk");
   options.list("isas", settings.isas, "SET", "sse2 avx2 avx512",
                "instruction sets of the optimizer's kernels");
+  options.list("stages", settings.stages, "STAGE", "0 1 2 3", "ZeRO stages, where there are ranks");
   options.flag("quick", settings.quick,
                "each placement, encoding and optimizer, of the rest what a user gets by default");
   options.section("Run");
+  options.whole("ranks", settings.run.ranks, {1, 64},
+                "ranks that share the model, each with a batch of its own: threads, or mpirun's");
   options.whole("steps", settings.run.steps, {1, 1u << 20}, "steps of every arm");
   options.whole("layers", settings.run.model.layers, {1, 1024}, "transformer blocks");
   options.whole("heads", settings.run.model.heads, {1, 1024}, "attention heads");

@@ -20,6 +20,7 @@ struct prove_settings {
   std::vector<std::string> tiles = {"8Ki", "20Ki"};
   std::vector<std::string> ios = {"uring", "posix", "inline"};
   std::vector<std::string> isas = {"sse2", "avx2", "avx512"};
+  std::vector<std::string> stages = {"0", "1", "2", "3"};
   std::string directory = ".";
   bool quick = false;
   flip_target flip = flip_target::none;
@@ -27,6 +28,11 @@ struct prove_settings {
   std::string json;
 
   prove_settings();
+
+  /// One rank has nothing to partition.
+  std::vector<std::string> used_stages() const {
+    return run.ranks > 1 ? stages : std::vector<std::string>{stages.back()};
+  }
 };
 
 option_set prove_options(prove_settings& settings);

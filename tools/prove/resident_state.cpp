@@ -19,6 +19,20 @@ constexpr std::size_t aligned(std::size_t n, std::size_t unit) {
 
 std::size_t weight_bytes(encoding stored) { return size_of(compute_type(stored)).value; }
 
+/// Element `index` of an array in the compute type.
+float widened(encoding stored, const std::byte* array, std::size_t index) {
+  const std::byte* const at = array + index * weight_bytes(stored);
+  if (compute_type(stored) == dtype::f32) {
+    float value = 0;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+  std::uint16_t bits = 0;
+  std::memcpy(&bits, at, sizeof bits);
+  return compute_type(stored) == dtype::f16 ? arithmetic::widen_f16(bits)
+                                            : arithmetic::widen_bf16(bits);
+}
+
 /// The address of element `offset` of an array; nullptr where there is none.
 std::byte* part_of(std::vector<std::byte>& array, const array_width& width, std::size_t offset) {
   return array.empty() ? nullptr : array.data() + width.of({offset}).value;
@@ -47,8 +61,8 @@ std::vector<parameter_id> own_and_tied(const layer& from) {
 
 }  // namespace
 
-resident_state::resident_state(const model& declared)
-    : declared_(declared), layers_(declared.layers().size()) {
+resident_state::resident_state(const model& declared, std::uint32_t ranks)
+    : declared_(declared), ranks_(ranks), layers_(declared.layers().size()) {
   for (std::uint32_t i = 0; i < layers_.size(); ++i) {
     place_layer({i});
     fill_layer({i});
@@ -58,11 +72,11 @@ resident_state::resident_state(const model& declared)
 void resident_state::place_layer(layer_id which) {
   flat_layer& flat = layers_[which.value];
   std::size_t next = 0;
+  std::size_t index = 0;
   for (const parameter_id each : declared_.at(which).parameters) {
     const std::size_t count = declared_.at(each).count.value;
-    places_[each.value] = {which.value, next, count, flat.pushed.size()};
+    places_[each.value] = {which.value, next, count, index++};
     flat.stored = declared_.at(each).options.stored;
-    flat.pushed.push_back(false);
     next = aligned(next + count, 128);
   }
   flat.size = aligned(next, 4096);
@@ -79,7 +93,11 @@ void resident_state::place_layer(layer_id which) {
   flat.variance.resize(flat.arrays.variance.of(size).value);
   flat.momentum_scale.resize(flat.arrays.momentum_scale.of(size).value);
   flat.variance_scale.resize(flat.arrays.variance_scale.of(size).value);
-  flat.gradient.resize(flat.size);
+  flat.of_ranks.resize(ranks_);
+  for (auto& each : flat.of_ranks) {
+    each.gradient.resize(flat.size);
+    each.pushed.resize(index);
+  }
 }
 
 void resident_state::fill_layer(layer_id which) {
@@ -140,7 +158,7 @@ status resident_state::push(std::unique_ptr<gradients_view> gradients, bool) {
       continue;
     }
     const flat_place& at = places_.at(which);
-    flat_layer& home = layers_[at.layer];
+    flat_layer::pushes& home = layers_[at.layer].of_ranks[now_];
     for (std::size_t i = 0; i < values.size(); ++i) {
       float& sum = home.gradient[at.offset + i];
       sum = home.pushed[at.index] ? sum + values[i] : values[i];
@@ -150,17 +168,36 @@ status resident_state::push(std::unique_ptr<gradients_view> gradients, bool) {
   return {};
 }
 
+/// Of several ranks: each one's gradient as it travels, added in fp32 in their order.
+void resident_state::reduce(flat_layer& layer) {
+  std::vector<double> ignored(layer.size / 4096);
+  std::uint32_t findings = found_nothing;
+  std::vector<float> sum;
+  for (const flat_layer::pushes& each : layer.of_ranks) {
+    reference::encode_gradient(each.gradient, compute_type(layer.stored), layer.rounded.data(),
+                               ignored, findings);
+    std::vector<float> travelled(layer.size);
+    for (std::size_t i = 0; i < layer.size; ++i) {
+      travelled[i] = widened(layer.stored, layer.rounded.data(), i);
+      if (!sum.empty()) travelled[i] = sum[i] + travelled[i];
+    }
+    sum = std::move(travelled);
+  }
+  layer.of_ranks.front().gradient = std::move(sum);
+}
+
 /// Rounds every layer's sum to the compute type; the sum of squares, block by block in index order.
 double resident_state::round_gradients(bool& finite) {
   double total = 0;
   for (flat_layer& each : layers_) {
-    if (std::ranges::none_of(each.pushed, [](bool pushed) { return pushed; })) {
+    if (std::ranges::none_of(each.of_ranks.front().pushed, [](bool pushed) { return pushed; })) {
       continue;
     }
+    if (ranks_ > 1) reduce(each);
     std::vector<double> sums(each.size / 4096);
     std::uint32_t findings = found_nothing;
-    reference::encode_gradient(each.gradient, compute_type(each.stored), each.rounded.data(), sums,
-                               findings);
+    reference::encode_gradient(each.of_ranks.front().gradient, compute_type(each.stored),
+                               each.rounded.data(), sums, findings);
     finite = finite && (findings & found_non_finite_gradient) == 0;
     for (const double sum : sums) {
       total += sum;
@@ -190,9 +227,11 @@ result<step_outcome> resident_state::step(const step_options& options) {
       }
     }
   }
-  for (flat_layer& each : layers_) {
-    std::ranges::fill(each.gradient, 0.0F);
-    each.pushed.assign(each.pushed.size(), false);
+  for (flat_layer& layer : layers_) {
+    for (flat_layer::pushes& each : layer.of_ranks) {
+      std::ranges::fill(each.gradient, 0.0F);
+      each.pushed.assign(each.pushed.size(), false);
+    }
   }
   if ((findings & found_weight_overflow) != 0) {
     return failure{errc::weight_overflow, "a master value has no finite weight"};
@@ -235,15 +274,7 @@ status resident_state::read(parameter_id which, state_part part, elements first,
 }
 
 float resident_state::weight_of(const flat_layer& home, std::size_t index) {
-  const std::byte* weight = home.weights.data() + index * weight_bytes(home.stored);
-  if (home.stored == encoding::fp32) {
-    float value = 0;
-    std::memcpy(&value, weight, sizeof value);
-    return value;
-  }
-  std::uint16_t bits = 0;
-  std::memcpy(&bits, weight, sizeof bits);
-  return home.stored == encoding::fp16 ? arithmetic::widen_f16(bits) : arithmetic::widen_bf16(bits);
+  return widened(home.stored, home.weights.data(), index);
 }
 
 }  // namespace ballast::tools

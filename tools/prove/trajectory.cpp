@@ -3,15 +3,17 @@
 #include <algorithm>
 #include <ballast/loss_scale.hpp>
 #include <bit>
+#include <numeric>
 
 namespace ballast::tools {
 namespace {
 
-/// Tokens that depend on nothing but the step and their position (splitmix64).
-std::vector<std::uint32_t> tokens(const proof_run& run, std::uint64_t step) {
+/// Tokens that depend on nothing but the step and their position in all ranks' batch (splitmix64).
+std::vector<std::uint32_t> tokens(const proof_run& run, std::uint64_t step, rank of) {
   std::vector<std::uint32_t> drawn(run.batch.step_tokens() + 1);
   for (std::size_t i = 0; i < drawn.size(); ++i) {
-    std::uint64_t x = (step << 32) + i + 0x9e3779b97f4a7c15ULL;
+    const std::uint64_t at = of.value * run.batch.step_tokens() + i;
+    std::uint64_t x = (step << 32) + at + 0x9e3779b97f4a7c15ULL;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
     drawn[i] = static_cast<std::uint32_t>((x ^ (x >> 31)) % run.model.vocabulary);
@@ -22,7 +24,7 @@ std::vector<std::uint32_t> tokens(const proof_run& run, std::uint64_t step) {
 }  // namespace
 
 result<std::vector<double>> follow(const proof_run& run, const gpt_model& declared,
-                                   training_state& state,
+                                   training_state& state, const each_rank& ranks,
                                    const std::function<status(std::uint64_t)>& after) {
   auto made = make_gpt(run.model, declared, run.batch);
   if (!made) {
@@ -37,18 +39,33 @@ result<std::vector<double>> follow(const proof_run& run, const gpt_model& declar
   const bool scaled = compute_type(run.model.stored) == dtype::f16;
   std::vector<double> losses;
   for (std::uint64_t step = 1; step <= run.steps; ++step) {
-    const std::vector<std::uint32_t> drawn = tokens(run, step);
-    const std::size_t n = drawn.size() - 1;
     const double factor = scaled ? scale.value() : 1;
     // A clip norm that about every second step exceeds, so that both branches are walked.
     const step_options coming{.learning_rate = 1e-3, .clip_norm = 1.0, .loss_scale = factor};
     state.expect_step(coming);
-    const auto loss =
-        compute.train({std::span(drawn).first(n), std::span(drawn).subspan(1, n), factor});
-    if (!loss) {
-      return loss.error();
+    std::vector<double> parts;
+    const status computed = ranks([&](rank which) -> status {
+      const std::vector<std::uint32_t> drawn = tokens(run, step, which);
+      const std::size_t n = drawn.size() - 1;
+      const auto loss = compute.train(
+          {std::span(drawn).first(n), std::span(drawn).subspan(1, n), factor / run.ranks});
+      if (!loss) {
+        return loss.error();
+      }
+      parts.push_back(*loss / run.ranks);
+      return {};
+    });
+    if (!computed) {
+      return computed.error();
     }
-    losses.push_back(*loss);
+    if (parts.size() < run.ranks) {
+      auto all = state.gather(parts.front());
+      if (!all) {
+        return all.error();
+      }
+      parts = *std::move(all);
+    }
+    losses.push_back(std::accumulate(parts.begin(), parts.end(), 0.0));
     const auto stepped = state.step(coming);
     if (!stepped) {
       return stepped.error();
