@@ -35,6 +35,10 @@ result<std::unique_ptr<sealed_engine>> sealed_engine::make(
     made->peers_->abort(built.error().message);
     return built.error();
   }
+  // All are sealed, or none is.
+  if (auto agreed = made->peers_->agree({}); !agreed) {
+    return agreed.error();
+  }
   return made;
 }
 
