@@ -232,6 +232,58 @@ class Prove(InFolder):
         self.assertRegex(done.stderr, "not the bytes last written")
 
 
+class Ranks(InFolder):
+    def train(self, *options):
+        """The losses of every step, and what was printed."""
+        done = run("train", "--layers", "2", "--width", "64", "--heads", "2", "--tokens", "32", "--context", "32",
+                   "--steps", "50", "--sample-tokens", "0", "--validation-windows", "8", "--tile-elements", "8Ki",
+                   "--log", "log.json", *options, folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = [json.loads(line) for line in (self.folder / "log.json").read_text().splitlines()]
+        return [line[key] for line in lines for key in ("loss", "validation_loss") if key in line], done
+
+    def test_are_the_same_model_in_any_number(self):
+        """At the same global batch, in fp32: only roundings differ."""
+        one, _ = self.train("--encoding", "fp32", "--sequences", "8")
+        for ranks, stage in ((2, 3), (4, 2), (4, 0)):
+            some, done = self.train("--encoding", "fp32", "--sequences", str(8 // ranks), "--ranks", str(ranks),
+                                    "--stage", str(stage))
+            apart = max(abs(a - b) / abs(a) for a, b in zip(one, some))
+            print(f"{ranks} ranks, stage {stage}: {apart:.1e} relative", file=sys.stderr)
+            self.assertEqual(len(one), len(some))
+            self.assertLess(apart, 1e-5)
+            self.assertIn("0 of 50 steps moved other than planned", done.stdout)
+
+    def test_speak_once(self):
+        _, done = self.train("--ranks", "3", "--sequences", "1")
+        self.assertEqual(done.stdout.count("tokens/s\n"), 1)
+        self.assertIn("ranks: threads, 0 of 3, stage 3", done.stdout)
+        self.assertIn("4800 tokens", done.stdout)
+
+    def test_share_what_the_machine_has(self):
+        """--host-memory and --nvme are a host's: half of what one rank needs is not enough for two."""
+        options = ("--sequences", "1", "--placement", "0,1", "--stage", "0")
+        self.train(*options, "--host-memory", "5MiB")
+        done = run("train", "--layers", "2", "--width", "64", "--heads", "2", "--tokens", "32", "--context", "32",
+                   *options, "--host-memory", "5MiB", "--ranks", "2", folder=self.folder)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertRegex(done.stderr, "host memory: the plan needs")
+
+    def test_prove_every_stage(self):
+        for ranks in ("2", "3"):
+            done = run("prove", "--quick", "--ranks", ranks, folder=self.folder)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("10 arms identical, 0 different", done.stdout)
+            for stage in range(4):
+                self.assertIn(f"stage {stage}", done.stdout)
+        self.assert_left_nothing()
+
+    def test_notice_a_flipped_bit(self):
+        done = run("prove", "--quick", "--ranks", "2", "--flip", "memory", folder=self.folder)
+        self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
+        self.assertIn("0 arms identical, 10 different", done.stdout)
+
+
 class Quickstart(unittest.TestCase):
     def test_runs_commands_that_exist(self):
         """The demo's own two lines, shortened: their options are understood and they succeed."""
