@@ -19,7 +19,7 @@ bool same(const optimizer_step::settings& a, const optimizer_step::settings& b) 
 optimizer_step::optimizer_step(const model& declared, const layout& where, const blueprint& drawn,
                                const engine_config& config, tile_homes& homes,
                                const tile_work& work, tile_pipeline& pipeline,
-                               const workers& threads, const clock& time)
+                               const workers& threads, weight_exchange& exchange, const clock& time)
     : declared_(declared),
       where_(where),
       drawn_(drawn),
@@ -27,6 +27,7 @@ optimizer_step::optimizer_step(const model& declared, const layout& where, const
       homes_(homes),
       work_(work),
       pipeline_(pipeline),
+      exchange_(exchange),
       time_(time),
       todo_([this](tile_id which, const carried& memory) { return update(which, memory); }),
       recipes_(declared.groups().size()),
@@ -84,18 +85,22 @@ status optimizer_step::update(tile_id which, const carried& memory) {
   if (undo_.has(which)) {
     undo_.keep(which);
   }
-  return work_.for_slices(which, memory, where_.at(which).range, tile_work::access::update,
-                          [this](const tile_work::slice& each) -> status {
-                            const time_point begin = time_.now();
-                            std::uint32_t found = found_nothing;
-                            work_.update(each, recipes_, found);
-                            if (found != found_nothing) {
-                              findings_.fetch_or(found, std::memory_order_relaxed);
-                            }
-                            busy_ns_.fetch_add((time_.now() - begin).count(),
-                                               std::memory_order_relaxed);
-                            return {};
-                          });
+  const auto update_slice = [this](const tile_work::slice& each) -> status {
+    const time_point begin = time_.now();
+    std::uint32_t found = found_nothing;
+    work_.update(each, recipes_, found);
+    if (found != found_nothing) {
+      findings_.fetch_or(found, std::memory_order_relaxed);
+    }
+    busy_ns_.fetch_add((time_.now() - begin).count(), std::memory_order_relaxed);
+    return {};
+  };
+  const status updated = work_.for_slices(which, memory, where_.at(which).range,
+                                          tile_work::access::update, update_slice);
+  if (updated) {
+    exchange_.updated(which);
+  }
+  return updated;
 }
 
 /// What stays in the cache after the step, and what is there now, is not undone: it waits.
@@ -186,7 +191,9 @@ status optimizer_step::finish(const settings& actual, double clip_coefficient) {
   }
   hits_ = static_cast<std::uint32_t>(pipeline_.hits() - hits);
   // The tail of one step is the head of the next: what was used last is still in cache.
-  std::ranges::reverse(order_);
+  if (drawn_.staging.count > 0 || !exchange_.needed()) {
+    std::ranges::reverse(order_);
+  }
   if (moved && (findings_.load() & found_weight_overflow) != 0) {
     return failure{
         errc::weight_overflow,

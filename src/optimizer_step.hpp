@@ -17,6 +17,7 @@
 #include "speculation_policy.hpp"
 #include "tile_pipeline.hpp"
 #include "undo_slots.hpp"
+#include "weight_exchange.hpp"
 
 namespace ballast {
 
@@ -24,12 +25,14 @@ class optimizer_step {
  public:
   optimizer_step(const model& declared, const layout& where, const blueprint& drawn,
                  const engine_config& config, tile_homes& homes, const tile_work& work,
-                 tile_pipeline& pipeline, const workers& threads, const clock& time);
+                 tile_pipeline& pipeline, const workers& threads, weight_exchange& exchange,
+                 const clock& time);
 
   /// Waits for what is under way.
   ~optimizer_step();
 
-  /// Of the coming update: trainable tiles; reversed by every finish().
+  /// Of the coming update: trainable tiles; reversed by every finish(), but where nothing rests on NVMe
+  /// and peers wait for the weights in the order of the layers.
   std::span<const tile_id> order() const { return order_; }
 
   /// What an update is made with.
@@ -82,6 +85,7 @@ class optimizer_step {
   tile_homes& homes_;
   const tile_work& work_;
   tile_pipeline& pipeline_;
+  weight_exchange& exchange_;
   const clock& time_;
   const tile_pipeline::work todo_;
   std::vector<tile_id> order_;

@@ -109,8 +109,9 @@ status sealed_engine::build(const std::array<bytes, place_count>& reserved, back
                                                      *host_updates_, *work_, workers_, *peers_);
   pipeline_ = std::make_unique<tile_pipeline>(where_, drawn_, *homes_, *work_, workers_);
   state_ = std::make_unique<state_access>(declared_, where_, *homes_, *pipeline_, *work_, *peers_);
-  optimizer_step_ = std::make_unique<optimizer_step>(declared_, where_, drawn_, config_, *homes_,
-                                                     *work_, *pipeline_, workers_, time_);
+  optimizer_step_ =
+      std::make_unique<optimizer_step>(declared_, where_, drawn_, config_, *homes_, *work_,
+                                       *pipeline_, workers_, *weight_exchange_, time_);
   if (auto kept = keep_activations(); !kept) {
     return kept;
   }
@@ -275,14 +276,10 @@ result<step_report> sealed_engine::step(const step_options& options) {
   }
   report.early_tiles = optimizer_step_->early_tiles();
   updates_ += report.skipped ? 0 : 1;
-  if (auto updated = report.skipped
-                         ? optimizer_step_->skip()
-                         : optimizer_step_->finish(coming(options, 0), report.clip_coefficient);
+  if (auto updated = report.skipped ? optimizer_step_->skip()
+                                    : update(coming(options, 0), report.clip_coefficient);
       !updated) {
     return updated.error();
-  }
-  if (!report.skipped) {
-    weight_exchange_->begin_updated();
   }
   gradient_slots_->reset();
   report.step = ++steps_;
@@ -293,6 +290,21 @@ result<step_report> sealed_engine::step(const step_options& options) {
   account(report);
   report.moved[hop::all_gather] += ahead;
   return report;
+}
+
+/// Peers get the new weights while others are still updated; tiles that were updated early may have to
+/// be undone, so then they wait.
+status sealed_engine::update(const optimizer_step::settings& with, double clip_coefficient) {
+  const bool early = optimizer_step_->early_tiles() > 0;
+  if (!early) {
+    weight_exchange_->begin_update();
+  }
+  const status updated = optimizer_step_->finish(with, clip_coefficient);
+  if (early) {
+    weight_exchange_->begin_update();
+  }
+  weight_exchange_->end_update(updated);
+  return updated;
 }
 
 void sealed_engine::account(step_report& report) {

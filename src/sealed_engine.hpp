@@ -63,6 +63,7 @@ class sealed_engine {
   optimizer_step::settings coming(const step_options& options, std::uint64_t later) const;
   void begin_updates();
   status settle_updates();
+  status update(const optimizer_step::settings& with, double clip_coefficient);
   void account(step_report& report);
 
   const model& declared_;

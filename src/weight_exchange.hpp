@@ -1,12 +1,14 @@
 // Brings every rank the weights that its peers have updated, where all ranks keep all of them (ZeRO
 // stages 1 and 2): each layer's shards are gathered in place, where its weights rest.
 //
-// Begun when an update is over, in the order of the layers, and waited for by whoever wants a layer:
-// so the gathering goes on beside the next step's forward pass. Caller's thread.
+// Begun in the order of the layers, each as soon as this rank's tiles of it are updated, and waited for
+// by whoever wants a layer: so the gathering goes on beside the rest of the update and the next step's
+// forward pass. Caller's thread, but for updated().
 #pragma once
 
 #include <ballast/model.hpp>
 
+#include "arrival.hpp"
 #include "peers.hpp"
 #include "tile_homes.hpp"
 
@@ -21,9 +23,14 @@ class weight_exchange {
   bool needed() const { return needed_; }
   /// A layer's weights have changed, on every rank its own.
   void begin(layer_id which);
-  /// Every trainable layer's have.
-  void begin_updated();
   void begin_all();
+
+  /// Every trainable layer's are about to change: gathered when updated() has been told of each of this
+  /// rank's tiles, or the update is over.
+  void begin_update();
+  /// Threads: any
+  void updated(tile_id which);
+  void end_update(const status& outcome);
 
   /// Until what a fetch of the layer reads is there.
   status await(layer_id which);
@@ -35,6 +42,7 @@ class weight_exchange {
   void used() { coming_ = {}; }
 
  private:
+  ticket gather(layer_id which, std::span<const ticket> after);
   status await_one(layer_id which);
   std::span<std::byte> home_of(layer_id which) const;
 
@@ -44,6 +52,9 @@ class weight_exchange {
   peers& peers_;
   const bool needed_;
   std::vector<ticket> under_way_;  ///< by layer
+  std::shared_ptr<block_pool> pool_ = std::make_shared<block_pool>();
+  std::vector<std::shared_ptr<arrival>> updates_;  ///< by layer; of the update under way
+  std::vector<ticket> own_;                        ///< by layer: the same, as gathers wait for them
   bytes coming_;
 };
 
