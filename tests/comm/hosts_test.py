@@ -8,7 +8,6 @@ off the first host's interface: at least what the collectives brought to rank 0 
 Exits with 77 where namespaces are refused. The names lie in a mount namespace of this process, so
 that nothing of it is left however it ends.
 """
-import ctypes
 import json
 import os
 import pathlib
@@ -17,12 +16,13 @@ import sys
 import tempfile
 import unittest
 
+from own_mounts import mount, own_mounts
+
 BALLAST = os.path.abspath(sys.argv.pop(1))
 TRAIN = ["train", "--layers", "2", "--width", "64", "--heads", "2", "--tokens", "64",
          "--context", "64", "--sequences", "2", "--steps", "10", "--tile-elements", "8Ki",
          "--validation-windows", "8", "--sample-tokens", "0", "--log"]
 STAGES = (0, 2, 3)
-CLONE_NEWNS = 0x20000
 
 # What mpirun starts a host's daemon with, and the test mpirun itself.
 AGENT = """#!/bin/sh
@@ -43,10 +43,8 @@ def let_names_of_namespaces_be_ours():
         print(f"hosts_test: no network namespaces here: {refused.stderr.strip()}")
         sys.exit(77)
     ip("netns", "delete", f"probe-{os.getpid()}")
-    if ctypes.CDLL(None).unshare(CLONE_NEWNS) != 0:
-        raise OSError("unshare")
-    for mount in (["--make-rprivate", "/"], ["-t", "tmpfs", "tmpfs", "/run/netns"]):
-        subprocess.run(["mount", *mount], check=True)
+    own_mounts()
+    mount("-t", "tmpfs", "tmpfs", "/run/netns")
 
 
 def figures(log):

@@ -1,16 +1,16 @@
 """Something happens to one of four ranks of `ballast train` at a random moment: all of them end.
 
 usage: mpi_train_failure_test.py BALLAST NO_MEMORY TIMES [SEED]
-Everybody's state is on "disks", folders of a tmpfs. By turns a rank, in a stage of ZeRO, is
+Every rank has its state on a "disk", a folder of a tmpfs. By turns, in some stage of ZeRO,
 
-  killed   SIGKILL
-  stopped  SIGSTOP
-  thrown   operator new throws in it once: NO_MEMORY, a library that is preloaded, and SIGUSR1
-  full     the file system is filled: what is reserved for the state stays, rank 0's log gets no room
-  gone     its disk is an ext4 of its own, which is shut down
+  killed   a rank gets SIGKILL
+  stopped  a rank gets SIGSTOP
+  thrown   operator new throws in a rank, once: SIGUSR1, and the preloaded library NO_MEMORY
+  full     the tmpfs is filled: state keeps its room, which is reserved, and rank 0's log gets none
+  gone     a rank's disk is an ext4 of its own, and that is shut down
 
-Shown: within 10 s no process of the job is left, mpirun's exit status is not 0, a line names the rank
-or the file and the error, and nothing is left on the disks, be it named or unnamed. Needs root.
+Shown: within 10 s no process of the job is left, mpirun's exit status is not 0, a line names the
+rank, or the file and the error, and nothing is left on the disks, named or unnamed. Needs root.
 """
 import collections
 import errno
