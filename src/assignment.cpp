@@ -330,7 +330,9 @@ void assignment::list_host() {
   const auto folders = static_cast<std::uint32_t>(config_.nvme.size());
   line(place::host, "checkpoint's bounce buffers",
        config_.checkpoint_directory ? bounce_buffer * (1 + std::max(folders, 1U)) : bytes{});
-  line(place::host, "block sums", bytes{8} * where_.blocks());
+  // Where ranks share them, once more on their way.
+  line(place::host, "block sums",
+       bytes{8} * where_.blocks() * (where_.held().replicates() ? 1 : 2));
   line(place::host, "digests", bytes{16} * drawn_.slices);
   line(place::host, "caller", reserved_[static_cast<std::size_t>(place::host)]);
 }

@@ -269,6 +269,29 @@ class Ranks(InFolder):
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertRegex(done.stderr, "host memory: the plan needs")
 
+    def test_hold_what_was_planned(self):
+        """Of all ranks: mappings that ask for 2 MiB pages, as the kernel counts them, beside the plans."""
+        for stage in range(4):
+            process = subprocess.Popen(
+                [BALLAST, "train", "--layers", "8", "--width", "512", "--heads", "8", "--sequences", "1", "--tokens",
+                 "64", "--tile-elements", "64Ki", "--placement", "0,1", "--ranks", "2", "--stage", str(stage),
+                 "--sample-tokens", "0", "--validation-windows", "1", "--log", "-"],
+                cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            planned, seen = 0, 0
+            for line in process.stdout:
+                together = re.search(r"= together +([\d.]+) MiB", line)
+                planned += 2 * float(together.group(1)) if together else 0
+                seen += '"grad_norm"' in line
+                if seen == 3:
+                    break
+            smaps = pathlib.Path(f"/proc/{process.pid}/smaps").read_text()
+            process.kill()
+            process.communicate()
+            held = sum(int(kib) for kib, flags in re.findall(r"Rss: +(\d+) kB.*?VmFlags:([^\n]*)", smaps, re.DOTALL)
+                       if " hg" in flags) / 1024
+            print(f"stage {stage}: planned {planned:.1f} MiB, held {held:.1f} MiB", file=sys.stderr)
+            self.assertLess(abs(planned / held - 1), 0.02)
+
     def test_prove_every_stage(self):
         for ranks in ("2", "3"):
             done = run("prove", "--quick", "--ranks", ranks, folder=self.folder)
