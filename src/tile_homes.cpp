@@ -1,5 +1,6 @@
 #include "tile_homes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <ballast/rounding.hpp>
 #include <numeric>
@@ -63,6 +64,12 @@ tile_bytes sum_of(const layout& where, const blueprint& drawn, bool on_device,
   return sum;
 }
 
+/// Whether all ranks keep all of an array, so that it is gathered or summed where it rests.
+bool peers_read(tile_array which, const partition& held) {
+  return !held.replicates() && ((which == tile_array::weights && held.holds_all_weights()) ||
+                                (which == tile_array::gradient && held.holds_all_gradients()));
+}
+
 std::span<float> as_floats(std::span<std::byte> memory) {
   return {reinterpret_cast<float*>(memory.data()), memory.size() / sizeof(float)};
 }
@@ -118,6 +125,12 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   upload_.emplace(device_->upload(), activity::upload, log_);
   download_.emplace(device_->download(), activity::download, log_);
   const tile_bytes in_host = sum_of(where, drawn, false, config);
+  if (auto shared = share(where, in_host, ranks); !shared) {
+    return shared;
+  }
+  const auto not_shared = [&](tile_array which) {
+    return peers_read(which, where.held()) ? bytes{} : in_host.of(which);
+  };
   // In the order in which they are taken.
   const std::array arrays = {drawn.staging.total(),
                              drawn.relay.total(),
@@ -128,8 +141,8 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
                              drawn.checkpoint_reading,
                              drawn.chunk_staging.total(),
                              drawn.undo.total(),
-                             in_host.of(tile_array::weights),
-                             in_host.of(tile_array::gradient),
+                             not_shared(tile_array::weights),
+                             not_shared(tile_array::gradient),
                              in_host.sums,
                              in_host.of(tile_array::state)};
   const bytes region = std::accumulate(arrays.begin(), arrays.end(), host_reserved);
@@ -172,6 +185,27 @@ status tile_homes::open(const layout& where, const blueprint& drawn, const engin
   return {};
 }
 
+/// Every rank does, or none.
+status tile_homes::share(const layout& where, const tile_bytes& in_host, communicator& ranks) {
+  bytes size;
+  bool any = false;
+  for (const tile_array each : tile_arrays) {
+    const bool read = peers_read(each, where.held());
+    size += read ? in_host.of(each) : bytes{};
+    any = any || read;
+  }
+  if (!any) {
+    return {};
+  }
+  auto made = ranks.make_region(std::max(size, extent_alignment));
+  if (!made) {
+    return made.error();
+  }
+  shared_region_ = *std::move(made);
+  shared_left_ = shared_region_->span();
+  return {};
+}
+
 status tile_homes::place_slots(const blueprint& drawn) {
   const auto on_device = [&](const slot_pool& pool, auto& slots) -> status {
     for (std::uint32_t i = 0; i < pool.count; ++i) {
@@ -205,7 +239,8 @@ status tile_homes::place_tiles(const layout& where, const blueprint& drawn,
   const tile_bytes in_host = sum_of(where, drawn, false, config);
   arrays host;
   for (const tile_array each : {tile_array::weights, tile_array::gradient}) {
-    host.of[index_of(each)] = take(host_left_, in_host.of(each));
+    host.of[index_of(each)] =
+        take(peers_read(each, where.held()) ? shared_left_ : host_left_, in_host.of(each));
   }
   host.sums = take(host_left_, in_host.sums);
   host.of[index_of(tile_array::state)] = take(host_left_, in_host.of(tile_array::state));

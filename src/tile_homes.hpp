@@ -79,6 +79,7 @@ class tile_homes {
   explicit tile_homes(activity_log& log) : log_(log) {}
   status open(const layout& where, const blueprint& drawn, const engine_config& config,
               backends& parts, communicator& ranks, bytes host_reserved, const first_touch& by);
+  status share(const layout& where, const tile_bytes& in_host, communicator& ranks);
   status place_slots(const blueprint& drawn);
   status place_tiles(const layout& where, const blueprint& drawn, const engine_config& config);
   status place_on_disk(tile_id which, const layout& where, const engine_config& config);
@@ -86,11 +87,15 @@ class tile_homes {
   activity_log& log_;
   std::unique_ptr<memory_region>
       region_;  ///< outlives device and store, whose links move its bytes
+  /// The same, of what the peers read where it rests: weights and gradients of which all ranks keep
+  /// all; none where there is no such.
+  std::unique_ptr<memory_region> shared_region_;
   std::optional<traced_link> upload_, download_, read_, write_;  ///< outlive them too
   std::unique_ptr<device> device_;
   std::unique_ptr<store> store_;
   std::array<std::unique_ptr<stored_tiles>, tile_array_count> stored_;
-  std::span<std::byte> host_left_;  ///< of the region, not yet given out
+  std::span<std::byte> host_left_;    ///< of the region, not yet given out
+  std::span<std::byte> shared_left_;  ///< of the shared one
   std::vector<tile_home> homes_;
   std::vector<std::span<std::byte>> staging_, relay_, gradient_relay_, activation_relay_,
       slice_buffers_, checkpoint_, chunks_, undo_, layer_slots_, gradient_slots_, exchange_;
