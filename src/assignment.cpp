@@ -125,7 +125,10 @@ void assignment::size_exchange() {
 }
 
 void assignment::size_store() {
-  drawn_.generations = config_.checkpoint_directory ? 1 + config_.kept_checkpoints : 1;
+  // What all ranks have the first one saves.
+  const bool saves = config_.checkpoint_directory &&
+                     (!where_.held().replicates() || where_.held().self == rank{0});
+  drawn_.generations = saves ? 1 + config_.kept_checkpoints : 1;
   std::uint32_t stored = 0;
   bool sums_in_host = false;
   for (std::size_t i = 0; i < where_.tiles().size(); ++i) {

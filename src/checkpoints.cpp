@@ -95,7 +95,7 @@ checkpoints::file_size checkpoints::next_file() const {
       }
     }
   }
-  of.size = std::max(of.size, extent_alignment);  // a file also where nothing lies in memory
+  of.size = std::max(of.size, extent_alignment);  // a file has a page where nothing lies in memory
   return of;
 }
 
@@ -186,7 +186,7 @@ result<bytes> checkpoints::save(const position& at, std::string_view blob) {
       return forgotten.error();
     }
   }
-  return next_file().size;
+  return part.runs.empty() ? bytes{} : next_file().size;
 }
 
 /// What this rank saves, durable; a rank that has nothing of its own writes nothing.

@@ -104,11 +104,11 @@ result<plan> engine::seal(const engine_config& asked) {
   const engine_config config = resolved(asked);
   auto where = layout::make(model_, config.tile_elements, partition_of(config));
   if (!where) {
-    return where.error();
+    return refused_with_peers(config, where.error());
   }
   auto drawn = draw(model_, *where, config, reserved_);
   if (!drawn) {
-    return drawn.error();
+    return refused_with_peers(config, drawn.error());
   }
   auto made = sealed_engine::make(model_, *std::move(where), *std::move(drawn), config, *backends_,
                                   reserved_);
@@ -118,6 +118,16 @@ result<plan> engine::seal(const engine_config& asked) {
   sealed_ = *std::move(made);
   sealed_->leave();
   return sealed_->summary();
+}
+
+/// A plan that this rank cannot follow is nobody's.
+failure engine::refused_with_peers(const engine_config& config, failure why) const {
+  if (config.ranks > 1) {
+    if (auto ranks = backends_->make_communicator(config)) {
+      (*ranks)->abort(why.message);
+    }
+  }
+  return why;
 }
 
 status engine::ready() const {

@@ -30,24 +30,12 @@ result<std::span<std::byte>> gradient_exchange::open(layer_id layer) {
   return next.memory;
 }
 
-/// In one piece: all of a layer is on the device or not (blueprint, whole_layers).
-std::span<std::byte> gradient_exchange::home_of(layer_id layer) const {
-  const layer_layout& placed = where_.at(layer);
-  std::span<std::byte> whole = homes_.at({placed.first_tile}).gradient;
-  for (std::uint32_t i = placed.first_tile + 1; i < placed.first_tile + placed.tiles; ++i) {
-    const std::span<std::byte> next = homes_.at({i}).gradient;
-    require(whole.data() + whole.size() == next.data(), "a layer's gradient is in one piece");
-    whole = {whole.data(), whole.size() + next.size()};
-  }
-  return whole;
-}
-
-void gradient_exchange::begin(layer_id layer, std::span<const ticket> after) {
+void gradient_exchange::begin(layer_id layer, std::span<const ticket> after, stream_ref stream) {
   slot& with = slots_[at_rest_ ? layer.value : next_];
   next_ = at_rest_ ? 0 : (next_ + 1) % static_cast<std::uint32_t>(slots_.size());
   if (at_rest_) {
     with.layer = layer;
-    with.memory = home_of(layer);
+    with.memory = homes_.whole(where_.at(layer), tile_array::gradient);
   }
   with.after.assign(after.begin(), after.end());
   const layer_layout& placed = where_.at(layer);
@@ -60,7 +48,8 @@ void gradient_exchange::begin(layer_id layer, std::span<const ticket> after) {
                                               .shard = shard,
                                               .shards = placed.shards,
                                               .type = type,
-                                              .after = with.after});
+                                              .after = with.after,
+                                              .stream = stream});
   if (where_.held().replicates()) {
     // A failure of the first is the second's too.
     with.summed = peers_.all_gather(

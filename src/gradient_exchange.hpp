@@ -33,7 +33,7 @@ class gradient_exchange {
   /// Errors: of what was there before
   result<std::span<std::byte>> open(layer_id layer);
   /// Begins to sum it: in what open() gave last, or at rest, where `after` brings it.
-  void begin(layer_id layer, std::span<const ticket> after);
+  void begin(layer_id layer, std::span<const ticket> after, stream_ref stream);
   /// Takes home what has been summed meanwhile.
   ///
   /// Errors: communicator_failure; device_failure
@@ -53,7 +53,6 @@ class gradient_exchange {
     std::vector<ticket> leaving;  ///< downloads of the sum
   };
 
-  std::span<std::byte> home_of(layer_id layer) const;
   status take_home(slot& from);
   status empty(slot& which);
 

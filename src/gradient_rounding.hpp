@@ -60,8 +60,8 @@ class gradient_rounding {
   tile_homes& homes_;
   std::vector<std::vector<gradient_chunk>> chunks_;  ///< by layer
   std::vector<double> block_sums_;                   ///< by flat block
-  std::vector<double> shared_sums_;                  ///< by rank, layer and block; empty alone
-  std::uint32_t findings_ = 0;                       ///< or-ed by several threads
+  std::vector<double> shared_sums_;  ///< by rank, layer and block; empty where all have all
+  std::uint32_t findings_ = 0;       ///< or-ed by several threads
 };
 
 }  // namespace ballast

@@ -34,12 +34,7 @@ gradient_slots::~gradient_slots() {
 }
 
 status gradient_slots::settle(slot& which) {
-  status outcome;
-  for (const ticket& download : which.downloads) {
-    if (auto arrived = download.wait(); !arrived && outcome) {
-      outcome = arrived;
-    }
-  }
+  const status outcome = wait_for_all(which.downloads);
   which.downloads.clear();
   return outcome;
 }
@@ -222,7 +217,7 @@ status gradient_slots::round_and_exchange(const gradient_lease& gradient, slot& 
     if (auto moved = round_and_download(gradient, from, stream); !moved) {
       return moved;
     }
-    exchange_.begin(layer, from.downloads);
+    exchange_.begin(layer, from.downloads, stream);
     return {};
   }
   const auto target = exchange_.open(layer);
@@ -242,7 +237,7 @@ status gradient_slots::round_and_exchange(const gradient_lease& gradient, slot& 
                                 on.updates(), stream);
     });
   }
-  exchange_.begin(layer, {});
+  exchange_.begin(layer, {}, stream);
   return {};
 }
 
@@ -250,7 +245,7 @@ status gradient_slots::round_and_exchange(const gradient_lease& gradient, slot& 
 status gradient_slots::exchange_sums(layer_id layer) {
   if (exchange_.at_rest()) {
     sums_.round(layer);
-    exchange_.begin(layer, {});
+    exchange_.begin(layer, {}, {});
     return {};
   }
   const auto target = exchange_.open(layer);
@@ -258,7 +253,7 @@ status gradient_slots::exchange_sums(layer_id layer) {
     return target.error();
   }
   sums_.round(layer, *target);
-  exchange_.begin(layer, {});
+  exchange_.begin(layer, {}, {});
   return {};
 }
 

@@ -223,12 +223,13 @@ status layer_slots::fill(std::uint32_t index, layer_id layer, priority urgency, 
       return begun;
     }
   }
-  gather(layer, memory, target);
+  gather(layer, memory, target, stream);
   return {};
 }
 
 /// The peers' shards come beside this rank's own, once that has come.
-void layer_slots::gather(layer_id layer, std::span<std::byte> memory, slot& target) {
+void layer_slots::gather(layer_id layer, std::span<std::byte> memory, slot& target,
+                         stream_ref stream) {
   target.own = target.uploads;
   target.own.insert(target.own.end(), target.relayed.begin(), target.relayed.end());
   const bytes width = size_of(where_.at(layer).arrays().weights);
@@ -242,7 +243,8 @@ void layer_slots::gather(layer_id layer, std::span<std::byte> memory, slot& targ
                                   .whole = all,
                                   .shards = each.shards,
                                   .element = width,
-                                  .after = target.own}));
+                                  .after = target.own,
+                                  .stream = stream}));
   }
 }
 

@@ -77,7 +77,7 @@ class layer_slots final : public lease_keeper {
   status bring(const piece& which, std::span<std::byte> to, slot& target, subject whose,
                priority urgency, stream_ref stream);
   status fill(std::uint32_t index, layer_id layer, priority urgency, stream_ref stream);
-  void gather(layer_id layer, std::span<std::byte> memory, slot& target);
+  void gather(layer_id layer, std::span<std::byte> memory, slot& target, stream_ref stream);
   status prefetch(stream_ref stream);
 
   const model& declared_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ballast/shard.hpp>
 #include <utility>
 
 namespace ballast {
@@ -53,10 +54,7 @@ result<bool> peers::any(bool mine) {
 
 result<std::vector<std::string>> peers::gather_text(std::string_view mine) {
   std::vector<std::uint64_t> lengths(size());
-  std::vector<element_range> shards(size());
-  for (std::uint32_t i = 0; i < size(); ++i) {
-    shards[i] = {{i}, {1}};
-  }
+  std::vector<element_range> shards = one_of_each(size());
   const std::uint64_t length = mine.size();
   const auto gather = [&](std::span<const std::byte> shard, std::span<std::byte> whole,
                           bytes width) {

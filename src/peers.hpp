@@ -48,7 +48,8 @@ class peers {
   traffic received() const;
   /// What was gathered ahead since the last call.
   bytes take_ahead();
-  /// For how long collectives were under way.
+  /// How long collectives took, each from when it was asked for or the one before it was over: what it
+  /// waited for of its own rank too.
   nanoseconds busy(hop which) const;
 
  private:

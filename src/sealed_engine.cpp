@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ballast/shard.hpp>
 #include <cmath>
 #include <cstring>
+#include <exception>
 
 #include "activations_in_host.hpp"
 #include "activations_on_disk.hpp"
@@ -22,6 +24,12 @@ sealed_engine::sealed_engine(const model& declared, layout where, blueprint draw
       log_(parts.time()),
       workers_(plan_threads(config.threads, find_numa_nodes())),
       noise_seed_(config.noise_seed) {}
+
+sealed_engine::~sealed_engine() {
+  if (std::uncaught_exceptions() > 0 && peers_ != nullptr) {
+    peers_->abort("an exception has ended it");  // before the rooms wait for what peers bring
+  }
+}
 
 result<std::unique_ptr<sealed_engine>> sealed_engine::make(
     const model& declared, layout where, blueprint drawn, const engine_config& config,
@@ -296,6 +304,7 @@ result<step_report> sealed_engine::step(const step_options& options) {
 /// be undone, so then they wait.
 status sealed_engine::update(const optimizer_step::settings& with, double clip_coefficient) {
   const bool early = optimizer_step_->early_tiles() > 0;
+  const weight_exchange::update_under_way changing(*weight_exchange_);
   if (!early) {
     weight_exchange_->begin_update();
   }
@@ -397,6 +406,7 @@ result<std::string> sealed_engine::load() {
   noise_seed_ = found->at.noise_seed;
   weight_exchange_->begin_all();
   if (auto gathered = weight_exchange_->settle(); !gathered) {
+    health_ = health_ ? gathered : health_;
     return gathered.error();
   }
   health_ = {};
@@ -421,10 +431,7 @@ status sealed_engine::write(parameter_id which, state_part part, elements first,
 
 result<std::vector<double>> sealed_engine::gather(double mine) {
   std::vector<double> all(peers_->size());
-  std::vector<element_range> shards(peers_->size());
-  for (std::uint32_t i = 0; i < peers_->size(); ++i) {
-    shards[i] = {{i}, {1}};
-  }
+  const std::vector<element_range> shards = one_of_each(peers_->size());
   if (auto gathered = peers_
                           ->all_gather({}, {.shard = std::as_bytes(std::span(&mine, 1)),
                                             .whole = std::as_writable_bytes(std::span(all)),

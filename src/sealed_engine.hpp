@@ -21,6 +21,7 @@ class sealed_engine {
   static result<std::unique_ptr<sealed_engine>> make(
       const model& declared, layout where, blueprint drawn, const engine_config& config,
       backends& parts, const std::array<bytes, place_count>& reserved);
+  ~sealed_engine();
 
   status expect_step(const step_options& options);
   result<weights_lease> fetch(layer_id layer, stream_ref stream);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <utility>
 
 namespace ballast {
@@ -79,7 +80,35 @@ result<std::unique_ptr<shared_folder>> shared_folder::make(
     return paths.error();
   }
   made->path_ = paths->front();
+  if (auto seen = made->seen_by_all(); !seen) {
+    return seen.error();
+  }
   return made;
+}
+
+/// Whether it is one folder: where hosts have each their own at that path, nothing that the others
+/// write is beside the manifest.
+status shared_folder::seen_by_all() const {
+  if (peers_.alone()) {
+    return {};
+  }
+  const std::string mark = "ranks-look-for-this";
+  if (auto marked = peers_.agree(folder_ ? folder_->commit(mark, path_) : status()); !marked) {
+    return marked;
+  }
+  std::error_code error;
+  const bool there = std::filesystem::exists(path_ + "/" + mark, error);
+  const status seen = peers_.agree(
+      there
+          ? status()
+          : failure{errc::invalid_argument,
+                    fmt::format("{} is not the folder that rank 0 has there; give --checkpoint one "
+                                "that all hosts share",
+                                path_)});
+  if (folder_ != nullptr) {
+    (void)folder_->remove(mark);
+  }
+  return seen;
 }
 
 std::string shared_folder::state_name(std::uint64_t number, rank of) const {
@@ -137,7 +166,8 @@ status shared_folder::commit(const numbered& of) {
   if (folder_ != nullptr) {
     const std::string name = name_of(manifest_prefix, of.number);
     const auto text = text_of(of.what);
-    committed = text ? folder_->commit(name, *text) : status(text.error());
+    const auto read = text ? manifest::parse(*text) : result<manifest>(text.error());
+    committed = read ? folder_->commit(name, *text) : status(read.error());
     // Whether the name is there nobody knows: it goes, or no further save can be trusted.
     broken_ = !committed && !folder_->remove(name);
   }
@@ -152,6 +182,7 @@ void shared_folder::remove_states(std::uint64_t number) {
   for (std::uint32_t i = 0; i < peers_.size() && folder_ != nullptr; ++i) {
     (void)folder_->remove(state_name(number, {i}));
   }
+  (void)peers_.agree({});  // the number may be used again
 }
 
 void shared_folder::remove_files(const store_record& of) {

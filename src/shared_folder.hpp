@@ -44,7 +44,7 @@ class shared_folder {
   bool broken() const { return broken_; }
   status remove_manifest(std::uint64_t number);
 
-  // Of files beside the manifests; what cannot be removed stays.
+  // Of files beside the manifests; what cannot be removed stays. All ranks leave together.
 
   /// Of a checkpoint that did not come to its manifest.
   void remove_states(std::uint64_t number);
@@ -66,6 +66,7 @@ class shared_folder {
   shared_folder(std::unique_ptr<checkpoint_folder> folder, peers& ranks)
       : folder_(std::move(folder)), peers_(ranks) {}
 
+  status seen_by_all() const;
   result<std::string> read_all() const;
   status remove_strangers(const std::vector<numbered>& by);
 

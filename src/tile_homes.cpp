@@ -96,6 +96,16 @@ std::span<std::byte> tile_home::memory(tile_array which) const {
   return {};
 }
 
+std::span<std::byte> tile_homes::whole(const layer_layout& of, tile_array which) const {
+  std::span<std::byte> all = homes_[of.first_tile].memory(which);
+  for (std::uint32_t i = of.first_tile + 1; i < of.first_tile + of.tiles; ++i) {
+    const std::span<std::byte> next = homes_[i].memory(which);
+    require(all.data() + all.size() == next.data(), "a layer that peers read is in one piece");
+    all = {all.data(), all.size() + next.size()};
+  }
+  return all;
+}
+
 result<std::unique_ptr<tile_homes>> tile_homes::make(const layout& where, const blueprint& drawn,
                                                      const engine_config& config, backends& parts,
                                                      communicator& ranks, bytes host_reserved,

@@ -38,6 +38,8 @@ class tile_homes {
                                                   const first_touch& by, activity_log& log);
 
   const tile_home& at(tile_id which) const { return homes_[which.value]; }
+  /// All of a layer's array, in memory: in one piece where the peers read it (blueprint, whole_layers).
+  std::span<std::byte> whole(const layer_layout& of, tile_array which) const;
   device& on_device() { return *device_; }
   const device& on_device() const { return *device_; }
   store* on_disk() { return store_.get(); }

@@ -39,7 +39,7 @@ bytes relayed(tile_array array, const layout& where, const blueprint& drawn,
   return sum;
 }
 
-/// What a rank has of a range of a layer, and what all have.
+/// What this rank owns of a range of a layer, counted from the range's beginning.
 element_range own_part(const layout& where, const layer_layout& layer, element_range range) {
   return part_within(layer.shards[where.held().self.value], range);
 }
@@ -59,13 +59,36 @@ bytes gathered_of(const model& declared, const layout& where, layer_id which) {
 }
 
 /// What peers bring to the sum of a layer's gradient.
-void reduce(const layout& where, const layer_layout& layer, traffic& moved) {
+void reduce(const layout& where, const blueprint& drawn, layer_id which, traffic& moved) {
+  const layer_layout& layer = where.at(which);
   const bytes width = size_of(layer.arrays().weights);
   const elements own = own_part(where, layer, {{0}, layer.size}).count;
   moved[hop::reduce_scatter] += width * own.value * (where.held().ranks - 1);
   if (where.held().replicates()) {
     moved[hop::all_gather] += width * (layer.size - own).value;
   }
+  // What was summed at home goes to the device's exchange, and its part of the sum back.
+  if (where.sums(layer) && (where.held().replicates() || where.held().stage > 1)) {
+    moved[hop::download] +=
+        width * off_device(where, drawn, tile_array::gradient, which, {{0}, layer.size}).value;
+  }
+}
+
+/// What an update reads and writes on NVMe.
+traffic of_update(const layout& where, const blueprint& drawn, const engine_config& config,
+                  std::span<const tile_id> order, const std::function<bool(tile_id)>& cached) {
+  traffic moved;
+  std::uint32_t kept = drawn.cached_tiles;
+  for (const tile_id each : std::views::reverse(order)) {
+    if (drawn.tile_places[each.value] == place::nvme) {
+      const tile_room room = moved_of(where, where.at(each), config);
+      const bytes lasting = room.lasting().total();
+      moved[hop::read] += room.of(tile_array::gradient) + (cached(each) ? bytes{} : lasting);
+      moved[hop::write] += lasting - (kept > 0 ? room.of(tile_array::state) : bytes{});
+      kept -= kept > 0 ? 1 : 0;
+    }
+  }
+  return moved;
 }
 
 /// The peers' block sums, when a step ends.
@@ -162,18 +185,8 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
   const auto movable = [&](layer_id layer) {
     return !is_resident(where, declared, layer, drawn.tile_places);
   };
-  traffic moved;
+  traffic moved = of_update(where, drawn, config, order_of_update, cached);
   moved[hop::all_gather] = gathered_sums(where);
-  std::uint32_t kept = drawn.cached_tiles;
-  for (const tile_id each : std::views::reverse(order_of_update)) {
-    if (drawn.tile_places[each.value] == place::nvme) {
-      const tile_room room = moved_of(where, where.at(each), config);
-      const bytes lasting = room.lasting().total();
-      moved[hop::read] += room.of(tile_array::gradient) + (cached(each) ? bytes{} : lasting);
-      moved[hop::write] += lasting - (kept > 0 ? room.of(tile_array::state) : bytes{});
-      kept -= kept > 0 ? 1 : 0;
-    }
-  }
   const auto fill = [&](layer_id layer) {
     moved[hop::upload] += upload_of(declared, where, drawn, layer);
     moved[hop::read] += read_of(declared, where, drawn, config, layer);
@@ -200,14 +213,7 @@ traffic predict(const model& declared, const layout& where, const blueprint& dra
       case visit::kind::push:
         moved[hop::download] += download_of(declared, where, drawn, each.layer);
         if (where.at(each.layer).trainable() && !reduced[each.layer.value]) {
-          const layer_layout& layer = where.at(each.layer);
-          reduce(where, layer, moved);
-          // What was summed at home goes to the device's exchange, and its part of the sum back.
-          if (where.sums(layer) && (where.held().replicates() || where.held().stage > 1)) {
-            moved[hop::download] +=
-                size_of(layer.arrays().weights) *
-                off_device(where, drawn, tile_array::gradient, each.layer, {{0}, layer.size}).value;
-          }
+          reduce(where, drawn, each.layer, moved);
           reduced[each.layer.value] = true;
         }
         moved[hop::write] += write_of(where, drawn, config, each.layer);

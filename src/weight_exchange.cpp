@@ -16,18 +16,6 @@ weight_exchange::weight_exchange(const model& declared, const layout& where, til
       updates_(where.layers().size()),
       own_(where.layers().size()) {}
 
-/// In one piece: all of a layer is on the device or not (blueprint, whole_layers).
-std::span<std::byte> weight_exchange::home_of(layer_id which) const {
-  const layer_layout& placed = where_.at(which);
-  std::span<std::byte> whole = homes_.at({placed.first_tile}).weights;
-  for (std::uint32_t i = placed.first_tile + 1; i < placed.first_tile + placed.tiles; ++i) {
-    const std::span<std::byte> next = homes_.at({i}).weights;
-    require(whole.data() + whole.size() == next.data(), "a layer's weights are in one piece");
-    whole = {whole.data(), whole.size() + next.size()};
-  }
-  return whole;
-}
-
 void weight_exchange::begin(layer_id which) {
   if (needed_) {
     under_way_[which.value] = gather(which, {});
@@ -38,7 +26,7 @@ ticket weight_exchange::gather(layer_id which, std::span<const ticket> after) {
   const layer_layout& placed = where_.at(which);
   const bytes width = size_of(placed.arrays().weights);
   const element_range own = placed.shards[peers_.self().value];
-  const std::span<std::byte> whole = home_of(which);
+  const std::span<std::byte> whole = homes_.whole(placed, tile_array::weights);
   coming_ += width * (placed.size - own.count).value;
   return peers_.all_gather_ahead(
       which, {.shard = whole.subspan(own.begin.value * width.value, own.count.value * width.value),

@@ -32,6 +32,18 @@ class weight_exchange {
   void updated(tile_id which);
   void end_update(const status& outcome);
 
+  /// An update that an exception leaves is over too: nobody waits for tiles that nobody updates.
+  class update_under_way {
+   public:
+    explicit update_under_way(weight_exchange& of) : of_(of) {}
+    ~update_under_way() { of_.end_update(failure{errc::failed_task, "an exception has ended it"}); }
+    update_under_way(const update_under_way&) = delete;
+    update_under_way& operator=(const update_under_way&) = delete;
+
+   private:
+    weight_exchange& of_;
+  };
+
   /// Until what a fetch of the layer reads is there.
   status await(layer_id which);
   /// Until nothing is under way.
@@ -44,7 +56,6 @@ class weight_exchange {
  private:
   ticket gather(layer_id which, std::span<const ticket> after);
   status await_one(layer_id which);
-  std::span<std::byte> home_of(layer_id which) const;
 
   const model& declared_;
   const layout& where_;

@@ -115,9 +115,7 @@ option request_option(engine_config& config) {
   return request;
 }
 
-}  // namespace
-
-void add_engine_options(option_set& options, engine_config& config) {
+void add_rank_options(option_set& options, engine_config& config) {
   options.section("Ranks");
   options.whole(
       "ranks", config.ranks, {1, 4096},
@@ -131,6 +129,12 @@ void add_engine_options(option_set& options, engine_config& config) {
       "reduction", config.reduction,
       {{"ordered", reduction_kind::ordered}, {"library", reduction_kind::library}},
       "who sums gradients: ordered, the same bits wherever ranks run; library, MPI as it likes");
+}
+
+}  // namespace
+
+void add_engine_options(option_set& options, engine_config& config) {
+  add_rank_options(options, config);
   options.section("Budgets");
   options.size("device-memory", config.device_memory, "as much as the plan wants",
                "hard cap on the device's memory, activations included");

@@ -8,6 +8,35 @@
 #include <thread>
 
 namespace ballast::tools {
+namespace {
+
+/// Who ends it does not leave yet: a rank that has failed says why first.
+class shared_door final : public communicator {
+ public:
+  explicit shared_door(std::shared_ptr<communicator> behind) : behind_(std::move(behind)) {}
+
+  std::string_view name() const override { return behind_->name(); }
+  rank self() const override { return behind_->self(); }
+  std::uint32_t size() const override { return behind_->size(); }
+  std::uint32_t host_size() const override { return behind_->host_size(); }
+  result<std::unique_ptr<memory_region>> make_region(bytes size) override {
+    return behind_->make_region(size);
+  }
+  ticket reduce_scatter(const reduction& what, collective_tag tag, completion done) override {
+    return behind_->reduce_scatter(what, tag, done);
+  }
+  ticket all_gather(const gathering& what, collective_tag tag, completion done) override {
+    return behind_->all_gather(what, tag, done);
+  }
+  result<bool> any(bool mine, collective_tag tag) override { return behind_->any(mine, tag); }
+  rank_traffic received() const override { return behind_->received(); }
+  void abort(std::string_view cause) override { behind_->abort(cause); }
+
+ private:
+  std::shared_ptr<communicator> behind_;
+};
+
+}  // namespace
 
 result<world> world::join(std::uint32_t ranks) {
   world made;
@@ -58,18 +87,30 @@ std::uint32_t world::place::threads(std::uint32_t asked) const {
 status world::run(const std::function<status(place)>& body) {
   std::vector<status> outcomes(places_.size());
   std::vector<std::exception_ptr> thrown(places_.size());
+  std::vector<std::shared_ptr<communicator>> doors;
+  for (place& each : places_) {
+    doors.emplace_back(std::move(each.door));
+    each.door = doors.back() ? std::make_unique<shared_door>(doors.back()) : nullptr;
+  }
   const auto run_one = [&](std::size_t i) {
+    const std::shared_ptr<communicator> door = std::move(doors[i]);
     try {
       outcomes[i] = body(std::move(places_[i]));
-    } catch (...) {
-      thrown[i] =
-          std::current_exception();  // its communicator is gone: the others have heard of it
+      if (!outcomes[i] && door) door->abort(outcomes[i].error().message);
+    } catch (const std::exception& why) {
+      if (door) door->abort(why.what());
+      thrown[i] = std::current_exception();
     }
   };
   {
     std::vector<std::jthread> others;
-    for (std::size_t i = 1; i < places_.size(); ++i) {
-      others.emplace_back(run_one, i);
+    try {
+      for (std::size_t i = 1; i < places_.size(); ++i) {
+        others.emplace_back(run_one, i);
+      }
+    } catch (const std::exception& why) {
+      doors.front()->abort(why.what());  // who has begun waits for the others
+      throw;
     }
     run_one(0);
   }

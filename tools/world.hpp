@@ -29,7 +29,7 @@ class world {
     std::uint32_t threads(std::uint32_t asked) const;
   };
 
-  /// Runs body(place) for every rank here, once.
+  /// Runs body(place) for every rank here, once. A rank whose body fails tells the others why.
   ///
   /// Throws what a body threw, when all are over.
   ///

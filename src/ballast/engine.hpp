@@ -168,7 +168,7 @@ class engine {
 
   /// Brings the newest checkpoint back, wherever state rests now and however it is cut; the next
   /// step is the one that followed the save, bit by bit. Also after an error that nothing else
-  /// undoes.
+  /// undoes, where the model is not shared: an error of one rank has ended the others.
   ///
   /// Errors: invalid_argument: no checkpoint, or another model's, and nothing has changed; corrupted,
   ///         io_failure, exhausted: only a load that succeeds restores state
@@ -192,6 +192,7 @@ class engine {
   std::vector<std::string> parts() const;
 
  private:
+  failure refused_with_peers(const engine_config& config, failure why) const;
   status ready() const;
   template <class Call>
   auto through(const Call& call) -> decltype(call());

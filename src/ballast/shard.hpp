@@ -6,6 +6,7 @@
 #pragma once
 
 #include <ballast/rounding.hpp>
+#include <vector>
 
 namespace ballast {
 
@@ -16,6 +17,15 @@ constexpr element_range shard_of(elements whole, rank which, std::uint32_t ranks
   const elements begin = each * which.value < whole ? each * which.value : whole;
   const elements end = begin + each < whole ? begin + each : whole;
   return {begin, end - begin};
+}
+
+/// The shards of a whole that has an element of every rank, in order.
+inline std::vector<element_range> one_of_each(std::uint32_t ranks) {
+  std::vector<element_range> shards(ranks);
+  for (std::uint32_t i = 0; i < ranks; ++i) {
+    shards[i] = {{i}, {1}};
+  }
+  return shards;
 }
 
 static_assert(shard_of({3 * 4096}, {0}, 2) == element_range{{0}, {8192}});

@@ -292,6 +292,19 @@ class Ranks(InFolder):
             print(f"stage {stage}: planned {planned:.1f} MiB, held {held:.1f} MiB", file=sys.stderr)
             self.assertLess(abs(planned / held - 1), 0.02)
 
+    def test_are_planned(self):
+        done = run("plan", *SMALL, "--ranks", "2", "--stage", "1", folder=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"ranks: [\d.]+ [KM]iB from the others a step")
+
+    def test_end_together_where_one_is_refused(self):
+        """Rank 0's log cannot be written; the others are told, and the line is its own."""
+        begin = time.monotonic()
+        done = run("train", *SMALL, "--ranks", "3", "--log", "no/such/folder/log", folder=self.folder)
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no/such/folder/log", done.stderr)
+
     def test_prove_every_stage(self):
         for ranks in ("2", "3"):
             done = run("prove", "--quick", "--ranks", ranks, folder=self.folder)

@@ -24,6 +24,7 @@ status check_engine(const engine_config& engine) {
         fmt::format("--{} is no matter of bench step: --ways says where state rests", option)};
   };
   if (engine.placement) return refuse("placement");
+  if (engine.ranks > 1) return refuse("ranks");
   if (engine.device_memory) return refuse("device-memory");
   if (engine.host_memory) return refuse("host-memory");
   if (engine.checkpoint_directory) return refuse("checkpoint");

@@ -95,6 +95,8 @@ result<update_figures> rehearse_update(const engine_config& run, const gpt_confi
   const auto layers =
       static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most / each, 1, like.layers));
   engine rehearsed(stand_in(model, layers, each), make_backends());
+  config = rehearsed.resolved(config);  // one rank's part of the machine
+  config.ranks = 1;
   const auto sealed = rehearsed.seal(config);
   if (!sealed) {
     return sealed.error();
