@@ -14,6 +14,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from own_mounts import mount, own_mounts
@@ -111,6 +112,27 @@ class Hosts(unittest.TestCase):
         self.assertGreaterEqual(came, received)
         print(f"{len(hosts)} hosts of {ranks_each}, stage {stage}: {came} bytes came in, "
               f"rank 0 received {received}; the same figures as of {ranks} threads")
+
+    def mpirun(self, hosts, *parts):
+        """One rank a host, each with a command of its own."""
+        words = [self.agent, hosts[0], "mpirun", "--allow-run-as-root", "--bind-to", "none",
+                 "--mca", "plm_rsh_agent", self.agent, "--mca", "btl", "self,vader,tcp"]
+        for i, (host, part) in enumerate(zip(hosts, parts)):
+            words += [":"] * (i > 0) + ["--host", f"{host}:1", "-n", "1", BALLAST, *part]
+        begin = time.monotonic()
+        done = subprocess.run(words, cwd=self.folder, check=False, capture_output=True, text=True,
+                              timeout=60)
+        return done, time.monotonic() - begin
+
+    def test_one_host_lacks_the_text(self):
+        hosts = self.add_hosts(2)
+        train = [*TRAIN[:-1], "--stage", "3"]
+        train[train.index("--steps") + 1] = "100000"
+        done, took = self.mpirun(hosts, train, [*train, "--data", "/no/such/text"])
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("/no/such/text", done.stderr)
+        self.assertLess(took, 15)
+        print(f"one of two hosts lacks the text: over after {took:.1f} s")
 
     def check(self, hosts, ranks_each):
         names = self.add_hosts(hosts)
