@@ -59,7 +59,8 @@ def main():
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     weights = ["--weights", "nvme"]
-    for extra in ([], weights, [*weights, "--gradients", "nvme"], ["--undo-memory", "1MiB"]):
+    for extra in ([], weights, [*weights, "--gradients", "nvme"], ["--undo-memory", "1MiB"],
+                  ["--ranks", "2", "--stage", "3"], ["--ranks", "2", "--stage", "1"]):
         seen = train(ballast, folder, steps, extra)
         memory, mapped, descriptors = zip(*seen)
         print(f"{' '.join(extra) or 'weights in host memory'}: {len(seen)} steps, {min(memory) >> 10} to "
