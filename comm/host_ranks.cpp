@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "comm/ordered_sum.hpp"
+#include "comm/shard_piece.hpp"
 
 namespace ballast::comm {
 namespace {
@@ -16,17 +17,6 @@ constexpr bytes slice = 1_MiB;
 /// A result of this size is gone from a core's own caches before it is used.
 constexpr bytes cached = 4_MiB;
 
-elements longest(shard_ranges shards) {
-  elements most;
-  for (const element_range& each : shards) most = std::max(most, each.count);
-  return most;
-}
-
-template <class Byte>
-std::span<Byte> part_of(std::span<Byte> whole, element_range part, bytes width) {
-  return whole.subspan(part.begin.value * width.value, part.count.value * width.value);
-}
-
 /// How to write so many bytes of which nothing is looked at soon.
 stores stores_of(std::size_t size) {
   return size < cached.value ? stores::cached : stores::streamed;
@@ -35,11 +25,12 @@ stores stores_of(std::size_t size) {
 }  // namespace
 
 host_ranks::host_ranks(std::string_view name, rank_board board, std::shared_ptr<peer_memory> memory,
-                       std::unique_ptr<far_ranks> far)
+                       std::unique_ptr<far_ranks> far, std::unique_ptr<sum_library> library)
     : name_(name),
       board_(std::move(board)),
       memory_(std::move(memory)),
       far_(std::move(far)),
+      library_(std::move(library)),
       sources_(size()),
       far_pieces_(memory_->stage(board_.self()).size()),
       sends_(far_count()),
@@ -85,7 +76,7 @@ status host_ranks::by_pieces(const posted_call& mine, shard_ranges shards, bytes
   const bool at_once = all_known && far_count() == 0;
   const elements step =
       at_once ? all : elements{memory_->stage(board_.self()).size() / shares / width.value};
-  for (piece now{{0}, step}; outcome && now.at < all; now.at += step) {
+  for (shard_piece now{{0}, step}; outcome && now.at < all; now.at += step) {
     if (!mine.memory.known()) stage(now);
     trade(now);
     outcome = far_->exchange(sends_, takes_);
@@ -113,14 +104,28 @@ void host_ranks::read_in_slices(std::size_t size, const Read& read) const {
   }
 }
 
+status host_ranks::sum_by_library(const reduction& what, const posted_call& call) {
+  const auto agreed = agree(call);
+  const status outcome = agreed ? library_->reduce_scatter(what, call) : agreed.error();
+  if (outcome) {
+    reduced_ += what.shard.size() * (size() - 1);
+  } else {
+    board_.settle();
+  }
+  return outcome;
+}
+
 status host_ranks::reduce_scatter(const reduction& what, collective_tag tag) {
   posted_call mine = posted_call::of(what, tag);
+  if (!what.ordered && library_ != nullptr) return sum_by_library(what, mine);
   mine.memory = memory_->publish(what.whole);
   const bytes width = size_of(what.type);
   const element_range own = what.shards[self().value];
   // A stage has room for a share of the piece for every rank, and so have the far ranks' pieces.
-  const auto share = [&](piece now, std::uint64_t seat) { return width * now.most.value * seat; };
-  const auto stage = [&](piece now) {
+  const auto share = [&](shard_piece now, std::uint64_t seat) {
+    return width * now.most.value * seat;
+  };
+  const auto stage = [&](shard_piece now) {
     std::byte* const to = memory_->stage(board_.self()).data();
     for (std::uint32_t seat = 0; seat < board_.size(); ++seat) {
       const element_range shard = what.shards[board_.number({seat}).value];
@@ -128,14 +133,14 @@ status host_ranks::reduce_scatter(const reduction& what, collective_tag tag) {
       copy({to + share(now, seat).value, part.size()}, part.data());
     }
   };
-  const auto trade = [&](piece now) {
+  const auto trade = [&](shard_piece now) {
     const std::size_t mine_now = (width * now.of(own).count.value).value;
     for (std::uint32_t i = 0; i < far_count(); ++i) {
       sends_[i] = part_of(what.whole, now.of(what.shards[far_->ranks()[i].value]), width);
       takes_[i] = std::span(far_pieces_).subspan(share(now, i).value, mine_now);
     }
   };
-  const auto take = [&](piece now) {
+  const auto take = [&](shard_piece now) {
     const element_range part = now.of(own);
     if (part.empty()) return;
     for (std::uint32_t seat = 0; seat < board_.size(); ++seat) {
@@ -160,21 +165,21 @@ status host_ranks::all_gather(const gathering& what, collective_tag tag) {
   mine.memory = memory_->publish(what.shard);
   const bytes width = what.element;
   const element_range own = what.shards[self().value];
-  const auto mine_of = [&](piece now) {
+  const auto mine_of = [&](shard_piece now) {
     const element_range part = now.of(own);
     return part_of(what.shard, {part.begin - own.begin, part.count}, width);
   };
-  const auto stage = [&](piece now) {
+  const auto stage = [&](shard_piece now) {
     const auto part = mine_of(now);
     copy(memory_->stage(board_.self()).first(part.size()), part.data());
   };
-  const auto trade = [&](piece now) {
+  const auto trade = [&](shard_piece now) {
     for (std::uint32_t i = 0; i < far_count(); ++i) {
       sends_[i] = mine_of(now);
       takes_[i] = part_of(what.whole, now.of(what.shards[far_->ranks()[i].value]), width);
     }
   };
-  const auto take = [&](piece now) {
+  const auto take = [&](shard_piece now) {
     // Everybody begins with another peer, and ends with itself.
     for (std::uint32_t turn = 1; turn <= board_.size(); ++turn) {
       const std::uint32_t seat = (board_.self().value + turn) % board_.size();

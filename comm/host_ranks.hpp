@@ -3,7 +3,8 @@
 //
 // A collective is two meetings: one before anybody reads, in which all have posted what they bring,
 // and one after everybody has read. Memory that peers cannot address goes through the stages, piece
-// by piece, with two meetings a piece; what comes from far comes by pieces too.
+// by piece, with two meetings a piece; what comes from far comes by pieces too. A sum that need not be
+// ordered is a meeting, and then the library's, where there is one.
 #pragma once
 
 #include <atomic>
@@ -13,13 +14,15 @@
 #include "comm/far_ranks.hpp"
 #include "comm/peer_memory.hpp"
 #include "comm/rank_board.hpp"
+#include "comm/sum_library.hpp"
 
 namespace ballast::comm {
 
 class host_ranks final : public collectives {
  public:
+  /// `library`: none where all sums are ordered.
   host_ranks(std::string_view name, rank_board board, std::shared_ptr<peer_memory> memory,
-             std::unique_ptr<far_ranks> far);
+             std::unique_ptr<far_ranks> far, std::unique_ptr<sum_library> library = nullptr);
   ~host_ranks() override;
 
   std::string_view name() const override { return name_; }
@@ -35,16 +38,6 @@ class host_ranks final : public collectives {
   void abort(std::string_view cause) override;
 
  private:
-  /// Some elements of every shard: the same place in each.
-  struct piece {
-    elements at;
-    elements most;
-
-    element_range of(element_range shard) const {
-      return intersect({shard.begin + at, most}, shard);
-    }
-  };
-
   /// Meets, and fails everywhere unless all ranks have come to the same; `calls` of the far ones.
   result<std::span<const posted_call>> agree(const posted_call& mine);
   /// stage(piece) where this rank's memory is not known to its peers, trade(piece) with the far
@@ -53,6 +46,7 @@ class host_ranks final : public collectives {
   template <class Stage, class Trade, class Take>
   status by_pieces(const posted_call& mine, shard_ranges shards, bytes width, std::uint64_t shares,
                    const Stage& stage, const Trade& trade, const Take& take);
+  status sum_by_library(const reduction& what, const posted_call& call);
   std::uint32_t far_count() const { return static_cast<std::uint32_t>(far_->ranks().size()); }
   /// Where the rank in a seat has what its share of a piece begins with: in its own memory, `known`
   /// bytes behind what it has posted, or else in its stage, `staged` bytes from the front.
@@ -65,6 +59,7 @@ class host_ranks final : public collectives {
   rank_board board_;
   std::shared_ptr<peer_memory> memory_;
   std::unique_ptr<far_ranks> far_;
+  std::unique_ptr<sum_library> library_;
   std::vector<const std::byte*> sources_;          ///< by rank
   std::vector<std::byte> far_pieces_;              ///< a piece from each far rank
   std::vector<std::span<const std::byte>> sends_;  ///< by far rank

@@ -13,6 +13,7 @@
 #include "comm/mpi_host_memory.hpp"
 #include "comm/mpi_hosts.hpp"
 #include "comm/mpi_job.hpp"
+#include "comm/mpi_sums.hpp"
 
 namespace ballast::comm {
 namespace {
@@ -72,7 +73,8 @@ class mpi_ranks final : public collectives {
         board_(board),
         heart_(std::in_place, board, limits, reactions_to_failure()),
         far_heart_(std::in_place, ties_->hosts(), board, limits, say),
-        ranks_(std::in_place, "MPI", board, std::move(memory), far_ranks_of(limits)) {}
+        ranks_(std::in_place, "MPI", board, std::move(memory), far_ranks_of(limits),
+               std::make_unique<mpi_sums>(ties_->hosts().world, board, limits)) {}
 
   ~mpi_ranks() override {
     ranks_.reset();

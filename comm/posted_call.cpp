@@ -22,6 +22,7 @@ std::uint64_t digest(shard_ranges shards) {
 std::string_view name_of(collective_kind kind) {
   switch (kind) {
     case collective_kind::reduce_scatter: return "reduce_scatter";
+    case collective_kind::library_reduce_scatter: return "reduce_scatter by the library";
     case collective_kind::all_gather: return "all_gather";
     case collective_kind::any: return "any";
     case collective_kind::make_region: return "make_region";
@@ -33,7 +34,8 @@ std::string_view name_of(collective_kind kind) {
 
 posted_call posted_call::of(const reduction& what, collective_tag tag) {
   const auto type = static_cast<std::uint32_t>(what.type);
-  return {.kind = collective_kind::reduce_scatter,
+  return {.kind = what.ordered ? collective_kind::reduce_scatter
+                               : collective_kind::library_reduce_scatter,
           .width = static_cast<std::uint32_t>(size_of(what.type).value) | (type << 16),
           .layer = tag.layer.value,
           .sequence = tag.sequence,

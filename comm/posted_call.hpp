@@ -9,7 +9,13 @@
 
 namespace ballast::comm {
 
-enum class collective_kind : std::uint32_t { reduce_scatter, all_gather, any, make_region };
+enum class collective_kind : std::uint32_t {
+  reduce_scatter,
+  library_reduce_scatter,
+  all_gather,
+  any,
+  make_region
+};
 
 /// Where the ranks of a host find each other's memory; only the peer_memory that made it can read it.
 struct shared_address {

@@ -117,7 +117,8 @@ failure rank_board::first_failure() const {
 }
 
 void rank_board::leave() {
-  seat(self_).gone.store(rank_seat::left);
+  std::uint32_t there = rank_seat::present;
+  seat(self_).gone.compare_exchange_strong(there, rank_seat::left);
   futex_wake_all(seat(self_).meetings);
 }
 

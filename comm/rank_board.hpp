@@ -70,7 +70,7 @@ class rank_board {
   failure fail(const failure& problem);
   /// Only once failed().
   failure first_failure() const;
-  /// This rank comes to no more meetings.
+  /// This rank comes to no more meetings; it may be dead already, to its peers or by its own word.
   void leave();
   /// Returns when every rank has left or died, at once where one has died, and once a failure is
   /// `most` old; true when all have left.

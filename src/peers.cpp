@@ -36,7 +36,9 @@ void peers::over(under_way* which) {
 }
 
 ticket peers::reduce_scatter(layer_id layer, const reduction& what) {
-  return ranks_->reduce_scatter(what, next(layer), begin(hop::reduce_scatter, layer));
+  reduction as_configured = what;
+  as_configured.ordered = sums_ == reduction_kind::ordered;
+  return ranks_->reduce_scatter(as_configured, next(layer), begin(hop::reduce_scatter, layer));
 }
 
 ticket peers::all_gather(layer_id layer, const gathering& what) {

@@ -7,6 +7,7 @@
 
 #include <ballast/block_pool.hpp>
 #include <ballast/communicator.hpp>
+#include <ballast/config.hpp>
 #include <ballast/report.hpp>
 #include <memory>
 #include <mutex>
@@ -19,8 +20,9 @@ namespace ballast {
 
 class peers {
  public:
-  peers(std::unique_ptr<communicator> ranks, activity_log& log, const clock& time)
-      : log_(log), time_(time), ranks_(std::move(ranks)) {}
+  peers(std::unique_ptr<communicator> ranks, reduction_kind sums, activity_log& log,
+        const clock& time)
+      : sums_(sums), log_(log), time_(time), ranks_(std::move(ranks)) {}
 
   std::string_view name() const { return ranks_->name(); }
   rank self() const { return ranks_->self(); }
@@ -30,6 +32,7 @@ class peers {
 
   // As the communicator's, which says what each promises.
 
+  /// Summed as configured, whatever `what` says of it.
   ticket reduce_scatter(layer_id layer, const reduction& what);
   ticket all_gather(layer_id layer, const gathering& what);
   /// An all-gather that is waited for in the step after the one that begins it.
@@ -65,6 +68,7 @@ class peers {
   void over(under_way* which);
   collective_tag next(layer_id layer) { return {layer, sequence_++}; }
 
+  const reduction_kind sums_;
   activity_log& log_;
   const clock& time_;
   std::uint64_t sequence_ = 0;

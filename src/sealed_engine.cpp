@@ -55,7 +55,7 @@ status sealed_engine::join(backends& parts) {
   if (!ranks) {
     return ranks.error();
   }
-  peers_ = std::make_unique<peers>(*std::move(ranks), log_, time_);
+  peers_ = std::make_unique<peers>(*std::move(ranks), config_.reduction, log_, time_);
   if (peers_->size() == config_.ranks && peers_->self() == config_.self) {
     return {};
   }

@@ -41,6 +41,7 @@ struct reduction {
   std::span<std::byte> shard;
   shard_ranges shards;
   dtype type = dtype::f32;
+  bool ordered = true;                 ///< else summed by the backend's library, where it has one
   std::span<const ticket> after = {};  ///< what brings the whole; begins when all have arrived
   stream_ref stream = {};              ///< of device memory: begins when the stream has come here
 };
@@ -88,7 +89,8 @@ class communicator {
   /// Sums every rank's `whole` and leaves this rank's shard of the sum in `shard`.
   ///
   /// Why:     ordered reduction: ascending ranks, in fp32, rounded once, so that bits do not
-  ///          depend on the backend; every NaN is the type's one quiet NaN
+  ///          depend on the backend; every NaN is the type's one quiet NaN. Where that is not asked
+  ///          for, a library may add in any order, and round after every rank
   /// Threads: one caller at a time
   /// Errors:  communicator_failure, deadline_exceeded; the message names the peer
   virtual ticket reduce_scatter(const reduction& what, collective_tag tag,

@@ -15,7 +15,8 @@ namespace ballast {
 /// better of the other two.
 enum class io_backend : std::uint8_t { automatic, uring, posix, inlined };
 /// Who sums the ranks' gradients. `ordered`: every rank its shard, in ascending order, in fp32, rounded
-/// once, so that bits depend on nothing else; `library`: MPI, or NCCL, as it sees fit.
+/// once, so that bits depend on nothing else; `library`: MPI, as it sees fit, so that they depend on it.
+/// Threads as ranks have no library, and keep the order.
 enum class reduction_kind : std::uint8_t { ordered, library };
 enum class device_kind : std::uint8_t { automatic, host, cuda };
 enum class instruction_set : std::uint8_t { automatic, sse2, avx2, avx512 };

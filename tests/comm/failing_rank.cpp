@@ -1,7 +1,7 @@
-// A rank under mpirun that gathers over and over, until one of them does something wrong: what
-// mpi_failure_test.py watches.
+// A rank under mpirun that gathers, or has MPI sum, over and over, until one of them does something
+// wrong: what mpi_failure_test.py watches.
 //
-//   failing_rank DEED RANK HOSTS   on so many pretended hosts; 0: as they are
+//   failing_rank DEED RANK HOSTS [library]   on so many pretended hosts; 0: as they are
 //
 // Deeds at the third collective of that rank: abort, throw, leave, mismatch, late, compute (all of
 // them do); wait is none: whoever watches does it.
@@ -33,7 +33,7 @@ void do_deed(const std::string& deed, communicator& ranks, collective_tag& tag) 
   if (deed == "late") std::this_thread::sleep_for(std::chrono::seconds(30));
 }
 
-status run(const std::string& deed, std::uint32_t doer, std::uint32_t hosts) {
+status run(const std::string& deed, std::uint32_t doer, std::uint32_t hosts, bool by_library) {
   const std::chrono::seconds lateness(deed == "late" ? 2 : 60);
   auto made = comm::make_mpi_ranks({.lateness = lateness}, hosts);
   if (!made) return made.error();
@@ -42,15 +42,19 @@ status run(const std::string& deed, std::uint32_t doer, std::uint32_t hosts) {
   const std::uint32_t self = ranks.self().value;
   fmt::print("rank {}: process {}\n", self, ::getpid());
   std::fflush(stdout);
-  const auto shards = conformance::layer_shards(64, ranks.size());
-  const auto region = ranks.make_region({64 * 4096 * 4});
+  // A sum takes long enough that most of what is done to a rank is done in one.
+  const std::uint64_t blocks = by_library ? 4096 : 64;
+  const auto shards = conformance::layer_shards(blocks, ranks.size());
+  const auto region = ranks.make_region({blocks * 4096 * 4});
   if (!region) return region.error();
   const auto whole = (*region)->span();
   const element_range own = shards[self];
   const auto shard = whole.subspan(own.begin.value * 4, own.count.value * 4);
   for (std::uint64_t turn = 0; turn < turns; ++turn) {
     collective_tag tag{{1}, turn};
-    if (turn == turn_of_the_deed && self == doer) {
+    const bool now = turn == turn_of_the_deed && self == doer;
+    const bool within = by_library && deed == "abort";
+    if (now && !within) {
       if (deed == "leave") return {};
       do_deed(deed, ranks, tag);
     }
@@ -58,8 +62,14 @@ status run(const std::string& deed, std::uint32_t doer, std::uint32_t hosts) {
     if (turn == turn_of_the_deed && deed == "compute") {
       std::this_thread::sleep_for(std::chrono::seconds(60));
     }
-    const status gathered = ranks.all_gather({shard, whole, shards, {4}}, tag).wait();
-    if (!gathered) return gathered;
+    const ticket begun = by_library
+                             ? ranks.reduce_scatter({whole, shard, shards, dtype::f32, false}, tag)
+                             : ranks.all_gather({shard, whole, shards, {4}}, tag);
+    if (now && within) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      do_deed(deed, ranks, tag);
+    }
+    if (const status done = begun.wait(); !done) return done;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return {};
@@ -68,10 +78,10 @@ status run(const std::string& deed, std::uint32_t doer, std::uint32_t hosts) {
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 4) return 2;
+  if (count != 4 && count != 5) return 2;
   try {
     const status outcome = run(words[1], static_cast<std::uint32_t>(std::stoul(words[2])),
-                               static_cast<std::uint32_t>(std::stoul(words[3])));
+                               static_cast<std::uint32_t>(std::stoul(words[3])), count == 5);
     if (outcome) return 0;
     fmt::print(stderr, "failing_rank: {}\n", outcome.error().message);
   } catch (const std::exception& problem) {

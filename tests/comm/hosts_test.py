@@ -96,14 +96,14 @@ class Hosts(unittest.TestCase):
         shown = json.loads(ip("-n", host, "-statistics", "-json", "link", "show", "cable"))
         return shown[0]["stats64"]["rx"]["bytes"]
 
-    def train_on(self, hosts, ranks_each, stage):
+    def train_on(self, hosts, ranks_each, stage, *more):
         ranks = len(hosts) * ranks_each
         before = self.came_in(hosts[0])
         there, received = self.train(
             [self.agent, hosts[0], "mpirun", "--allow-run-as-root", "--bind-to", "none",
              "--mca", "plm_rsh_agent", self.agent, "--mca", "btl", "self,vader,tcp",
              "--host", ",".join(f"{host}:{ranks_each}" for host in hosts), "-n", str(ranks)],
-            f"hosts-{stage}", "--stage", str(stage))
+            f"hosts-{stage}", "--stage", str(stage), *more)
         came = self.came_in(hosts[0]) - before
         here, _ = self.train([], f"threads-{stage}", "--stage", str(stage), "--ranks", str(ranks))
         self.assertEqual(len(there), 12)
@@ -142,6 +142,10 @@ class Hosts(unittest.TestCase):
 
     def test_two_hosts(self):
         self.check(2, 1)
+
+    def test_two_hosts_summed_by_mpi(self):
+        # A sum of two is the same in any order.
+        self.train_on(self.add_hosts(2), 1, 3, "--reduction", "library")
 
     def test_two_hosts_of_two_ranks(self):
         self.check(2, 2)

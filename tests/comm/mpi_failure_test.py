@@ -35,9 +35,10 @@ class FailingRank(unittest.TestCase):
             self.job.terminate()
             self.job.wait(20)
 
-    def start(self, deed, rank, hosts=0):
+    def start(self, deed, rank, hosts=0, words=()):
         self.job = subprocess.Popen(
-            [MPIRUN, "--allow-run-as-root", "--oversubscribe", "-n", str(RANKS), PROGRAM, deed, str(rank), str(hosts)],
+            [MPIRUN, "--allow-run-as-root", "--oversubscribe", "-n", str(RANKS), PROGRAM, deed, str(rank), str(hosts),
+             *words],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         processes = {}
         while len(processes) < RANKS:
@@ -90,6 +91,29 @@ class FailingRank(unittest.TestCase):
 
     def test_aborted(self):
         self.ended(self.start("abort", 0), "rank 0: no space left on /scratch")
+
+    def test_killed_while_mpi_sums(self):
+        for hosts in (0, 2):
+            with self.subTest(hosts=hosts):
+                processes = self.start("wait", 2, hosts, ["library"])
+                time.sleep(1)
+                os.kill(processes[2], signal.SIGKILL)
+                self.ended(processes, r"rank 2 .*(died|signal 9)")
+
+    def test_stopped_while_mpi_sums(self):
+        processes = self.start("wait", 1, words=["library"])
+        time.sleep(1)
+        os.kill(processes[1], signal.SIGSTOP)
+        self.ended(processes, rf"rank 1 \(process {processes[1]}\) has given no sign of life for")
+
+    def test_aborted_while_mpi_sums(self):
+        for hosts in (0, 2):
+            with self.subTest(hosts=hosts):
+                self.ended(self.start("abort", 3, hosts, ["library"]), "rank 3: no space left on /scratch")
+
+    def test_left_while_mpi_sums(self):
+        self.ended(self.start("leave", 1, words=["library"]),
+                   "rank 1 has left before reduce_scatter by the library of layer 1, sequence 3")
 
     def test_left(self):
         self.ended(self.start("leave", 1), "rank 1 has left before all_gather of layer 1, sequence 3")

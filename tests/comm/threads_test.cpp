@@ -10,7 +10,10 @@ namespace ballast::comm {
 namespace {
 
 using conformance::layer_shards;
+using conformance::rank_values;
 using conformance::tag;
+using conformance::values;
+using conformance::wrong_sums;
 
 /// What each of some ranks is told by `body(communicator&)`, by rank.
 template <class Body>
@@ -64,6 +67,29 @@ TEST(ThreadRanks, AnotherTypeIsEverybodysFailure) {
     return ranks.reduce_scatter({whole, shard, shards, type}, tag(1)).wait();
   });
   expect_everywhere(told, errc::communicator_failure, "disagree");
+}
+
+TEST(ThreadRanks, AnotherOrderIsEverybodysFailure) {
+  const auto told = outcomes(2, {}, [](communicator& ranks) -> status {
+    const auto shards = layer_shards(2, ranks.size());
+    std::vector<std::byte> whole(2 * 4 * 4096);
+    const auto shard = std::span(whole).subspan(ranks.self().value * 4 * 4096, 4 * 4096);
+    const bool ordered = ranks.self().value == 0;
+    return ranks.reduce_scatter({whole, shard, shards, dtype::f32, ordered}, tag(1)).wait();
+  });
+  expect_everywhere(told, errc::communicator_failure, "reduce_scatter by the library of layer 7");
+}
+
+// Threads have no library.
+TEST(ThreadRanks, SumsThatNeedNotBeOrderedAre) {
+  run_threads(3, {}, [&](std::unique_ptr<communicator> own) {
+    const auto shards = layer_shards(3, 3);
+    const auto whole = rank_values(own->self(), dtype::bf16, {3 * 4096}, values::moderate);
+    std::vector<std::byte> shard(2 * 4096);
+    ASSERT_TRUE(own->reduce_scatter({whole, shard, shards, dtype::bf16, false}, tag(1)).wait());
+    const element_range mine = shards[own->self().value];
+    EXPECT_EQ(wrong_sums(shard, mine, dtype::bf16, 3, values::moderate), 0u);
+  });
 }
 
 TEST(ThreadRanks, OtherShardsAreEverybodysFailure) {

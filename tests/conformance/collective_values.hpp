@@ -5,6 +5,7 @@
 #include <ballast/arithmetic/narrow_floats.hpp>
 #include <ballast/communicator.hpp>
 #include <ballast/shard.hpp>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -94,6 +95,34 @@ inline std::uint64_t wrong_sums(std::span<const std::byte> sums, element_range r
     wrong += found == expected ? 0 : 1;
   }
   return wrong;
+}
+
+/// How many elements of `sums`, as wrong_sums() has them of moderate values, are further from the exact
+/// sum than rounding to the type after every rank can bring them, in any order. The sum of one rank is
+/// what it brought.
+inline std::uint64_t far_sums(std::span<const std::byte> sums, element_range range, dtype type,
+                              std::uint32_t ranks) {
+  if (ranks == 1) return wrong_sums(sums, range, type, 1, values::moderate);
+  const std::uint64_t width = size_of(type).value;
+  // Of a rounding: half the distance of neighbours at most, over the value; and of the smallest.
+  const double relative = type == dtype::f32 ? 0x1p-24 : type == dtype::bf16 ? 0x1p-8 : 0x1p-11;
+  const double least = type == dtype::f16 ? 0x1p-25 : 0;
+  std::uint64_t far = sums.size() == range.count.value * width ? 0 : 1;
+  for (std::uint64_t i = 0; i < sums.size() / width; ++i) {
+    double exact = 0;
+    double sizes = 0;
+    for (std::uint32_t r = 0; r < ranks; ++r) {
+      const double value =
+          widen(rank_value({r}, range.begin.value + i, type, values::moderate), type);
+      exact += value;
+      sizes += std::abs(value);
+    }
+    std::uint32_t found = 0;
+    std::memcpy(&found, sums.data() + i * width, width);
+    const double bound = (ranks - 1) * (1.01 * relative * sizes + least);
+    far += std::abs(widen(found, type) - exact) <= bound ? 0 : 1;
+  }
+  return far;
 }
 
 }  // namespace ballast::conformance

@@ -92,6 +92,53 @@ TYPED_TEST_P(communicator_conformance, CarriesPartsOfShards) {
   });
 }
 
+// Summed by a library, or else in order. Longer than a library takes at once.
+TYPED_TEST_P(communicator_conformance, SumsThatNeedNotBeOrderedAreWithinRounding) {
+  this->world.run([](communicator& ranks) {
+    std::uint64_t sequence = 0;
+    for (const dtype type : {dtype::f32, dtype::bf16, dtype::f16}) {
+      for (const std::uint64_t blocks : {1u, 3u, 7u, 301u}) {
+        const std::vector<element_range> shards = layer_shards(blocks, ranks.size());
+        const elements count = block_elements * blocks;
+        const element_range own = shards[ranks.self().value];
+        const auto given = rank_values(ranks.self(), type, count, values::moderate);
+        for (const bool in_place : {false, true}) {
+          auto whole = given;
+          std::vector<std::byte> other((size_of(type) * own.count.value).value, unwritten);
+          const auto shard =
+              in_place ? part_of(whole, own, size_of(type)) : std::span<std::byte>(other);
+          const reduction what{whole, shard, shards, type, false};
+          ASSERT_TRUE(ranks.reduce_scatter(what, tag(++sequence)).wait());
+          ASSERT_EQ(far_sums(shard, own, type, ranks.size()), 0u)
+              << to_string(type) << ", " << blocks << " blocks";
+          // Nothing but the shard was written.
+          std::ranges::copy(part_of(given, own, size_of(type)), shard.begin());
+          ASSERT_EQ(whole, given);
+        }
+      }
+    }
+  });
+}
+
+TYPED_TEST_P(communicator_conformance, SumsThatNeedNotBeOrderedCarryPartsOfShards) {
+  this->world.run([](communicator& ranks) {
+    const std::vector<element_range> shards = bucket(ranks.size());
+    const elements count = shards.back().end() + elements{17};
+    const element_range own = shards[ranks.self().value];
+    std::uint64_t sequence = 0;
+    for (const dtype type : {dtype::f32, dtype::bf16, dtype::f16}) {
+      const auto whole = rank_values(ranks.self(), type, count, values::moderate);
+      std::vector<std::byte> shard((size_of(type) * own.count.value).value, unwritten);
+      const reduction what{whole, shard, shards, type, false};
+      ASSERT_TRUE(ranks.reduce_scatter(what, tag(++sequence)).wait());
+      EXPECT_EQ(far_sums(shard, own, type, ranks.size()), 0u);
+    }
+    const std::vector<element_range> empty(ranks.size());
+    EXPECT_TRUE(ranks.reduce_scatter({{}, {}, empty, dtype::f32, false}, tag(++sequence)).wait());
+    EXPECT_TRUE(ranks.barrier(tag(++sequence)));
+  });
+}
+
 TYPED_TEST_P(communicator_conformance, AllReduceLeavesEveryRankTheSameOrderedSum) {
   this->world.run([](communicator& ranks) {
     for (const dtype type : {dtype::f32, dtype::bf16}) {
@@ -233,6 +280,8 @@ TYPED_TEST_P(communicator_conformance, CompletesInTheOrderOfSubmission) {
 REGISTER_TYPED_TEST_SUITE_P(communicator_conformance, KnowsItsPlace,
                             ReduceScatterLeavesThisRanksShardOfTheOrderedSum,
                             ReduceScatterTakesTheShardInItsPlace, CarriesPartsOfShards,
+                            SumsThatNeedNotBeOrderedAreWithinRounding,
+                            SumsThatNeedNotBeOrderedCarryPartsOfShards,
                             AllReduceLeavesEveryRankTheSameOrderedSum,
                             AllGatherPutsEveryShardInItsPlace, AllGatherTakesTheShardInItsPlace,
                             AllGatherSumsKeepsIndexOrder, AnyIsTrueEverywhereWhenTrueSomewhere,

@@ -22,6 +22,7 @@ std::string_view to_string(collective_operation which) {
   switch (which) {
     case collective_operation::all_reduce: return "all_reduce";
     case collective_operation::reduce_scatter: return "reduce_scatter";
+    case collective_operation::library_sum: return "library_sum";
     case collective_operation::all_gather: return "all_gather";
   }
   return "?";
@@ -51,18 +52,17 @@ collective_job::collective_job(communicator& ranks, const collective_memory& mem
   own_ = shards_[ranks.self().value];
   whole_ = memory.whole->span().first(all.value);
   other_ = memory.other->span().first(all.value);
-  shard_ =
-      operation == collective_operation::reduce_scatter
-          ? other_.first((width_ * own_.count.value).value)
-          : whole_.subspan((width_ * own_.begin.value).value, (width_ * own_.count.value).value);
+  const bytes size_of_own = width_ * own_.count.value;
+  shard_ = gathers() ? whole_.subspan((width_ * own_.begin.value).value, size_of_own.value)
+                     : other_.first(size_of_own.value);
 }
 
 bytes collective_job::moved() const {
   bytes sum;
-  if (operation_ != collective_operation::all_gather) {
+  if (sums()) {
     sum += traffic_of(summed_arrays(), own_.count);
   }
-  if (operation_ != collective_operation::reduce_scatter) {
+  if (gathers()) {
     sum += traffic_of(gathered_arrays(), own_.count * (ranks_.size() - 1));
   }
   return sum * ranks_.size();
@@ -94,10 +94,9 @@ void collective_job::put(std::byte* to, std::int64_t value) const {
 }
 
 void collective_job::fill() {
-  const bool sums = operation_ != collective_operation::all_gather;
   std::ranges::fill(other_, poison);
   std::ranges::fill(whole_, poison);
-  const element_range brought = sums ? element_range{{0}, shards_.back().end()} : own_;
+  const element_range brought = sums() ? element_range{{0}, shards_.back().end()} : own_;
   for (std::uint64_t at = brought.begin.value; at < brought.end().value; ++at) {
     put(whole_.data() + at * width_.value, value(ranks_.self().value, at));
   }
@@ -110,7 +109,7 @@ std::uint64_t collective_job::wrong() const {
     put(right, expected);
     found += std::memcmp(at, right, width_.value) == 0 ? 0 : 1;
   };
-  if (operation_ == collective_operation::reduce_scatter) {
+  if (!gathers()) {
     for (std::uint64_t i = 0; i < own_.count.value; ++i) {
       check(shard_.data() + i * width_.value, sum(own_.begin.value + i));
     }
@@ -131,6 +130,8 @@ status collective_job::run(collective_tag tag) {
       return ranks_.all_reduce(whole_, shards_, type_, tag).wait();
     case collective_operation::reduce_scatter:
       return ranks_.reduce_scatter({whole_, shard_, shards_, type_}, tag).wait();
+    case collective_operation::library_sum:
+      return ranks_.reduce_scatter({whole_, shard_, shards_, type_, false}, tag).wait();
     case collective_operation::all_gather:
       return ranks_.all_gather({shard_, whole_, shards_, width_}, tag).wait();
   }
@@ -157,8 +158,8 @@ std::vector<worked_array> collective_job::gathered_arrays() const {
 
 std::vector<traffic_variant> collective_job::limit_variants() const {
   std::vector<worked_array> all;
-  if (operation_ != collective_operation::all_gather) all = summed_arrays();
-  if (operation_ != collective_operation::reduce_scatter) {
+  if (sums()) all = summed_arrays();
+  if (gathers()) {
     const auto gathered = gathered_arrays();
     all.insert(all.end(), gathered.begin(), gathered.end());
   }
@@ -166,10 +167,10 @@ std::vector<traffic_variant> collective_job::limit_variants() const {
 }
 
 void collective_job::move_bytes_only(const traffic_variant& how, elements most) const {
-  if (operation_ != collective_operation::all_gather) {
+  if (sums()) {
     move_bytes(how, summed_arrays(), {{0}, std::min(own_.count, most)});
   }
-  if (operation_ != collective_operation::reduce_scatter) {
+  if (gathers()) {
     move_bytes(how, gathered_arrays(), {{0}, std::min(own_.count * (ranks_.size() - 1), most)});
   }
 }

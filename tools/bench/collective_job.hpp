@@ -12,7 +12,13 @@
 
 namespace ballast::tools {
 
-enum class collective_operation : unsigned char { all_reduce, reduce_scatter, all_gather };
+/// `library_sum`: a reduce-scatter that need not be ordered.
+enum class collective_operation : unsigned char {
+  all_reduce,
+  reduce_scatter,
+  library_sum,
+  all_gather
+};
 std::string_view to_string(collective_operation which);
 
 /// Two arrays of a rank, each as large as the largest whole.
@@ -53,6 +59,11 @@ class collective_job {
   void move_bytes_only(const traffic_variant& how, elements most) const;
 
  private:
+  bool sums() const { return operation_ != collective_operation::all_gather; }
+  bool gathers() const {
+    return operation_ == collective_operation::all_reduce ||
+           operation_ == collective_operation::all_gather;
+  }
   std::int64_t value(std::uint64_t of_rank, std::uint64_t at) const;
   std::int64_t sum(std::uint64_t at) const;
   void put(std::byte* to, std::int64_t value) const;
@@ -66,7 +77,7 @@ class collective_job {
   std::vector<element_range> shards_;
   element_range own_;
   std::span<std::byte> whole_;
-  std::span<std::byte> shard_;  ///< in the other array for a reduce-scatter, else in its place
+  std::span<std::byte> shard_;  ///< in its place where shards are gathered, else in the other array
   std::span<std::byte> other_;
 };
 

@@ -71,6 +71,7 @@ status collective_race::call_mpi() {
   switch (job_.operation()) {
     case collective_operation::all_reduce: return mpi_->all_reduce(whole);
     case collective_operation::reduce_scatter:
+    case collective_operation::library_sum:
       return mpi_->reduce_scatter(whole, floats(job_.shard()));
     case collective_operation::all_gather: return mpi_->all_gather(whole);
   }

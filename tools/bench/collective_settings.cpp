@@ -10,9 +10,9 @@
 namespace ballast::tools {
 namespace {
 
-constexpr std::array all_operations = {collective_operation::all_reduce,
-                                       collective_operation::reduce_scatter,
-                                       collective_operation::all_gather};
+constexpr std::array all_operations = {
+    collective_operation::all_reduce, collective_operation::reduce_scatter,
+    collective_operation::library_sum, collective_operation::all_gather};
 constexpr std::array all_types = {dtype::f32, dtype::bf16, dtype::f16};
 
 }  // namespace
@@ -22,7 +22,8 @@ option_set collective_options(collective_settings& settings) {
                      "How far are the ranks' sums and gathers from copying the same bytes?");
   options.section("Rows: every combination of these lists");
   options.list("operations", settings.operations, "NAME", "",
-               "all_reduce, reduce_scatter, all_gather");
+               "all_reduce, reduce_scatter, all_gather; library_sum: a reduce_scatter that MPI "
+               "sums, --reduction library");
   options.list("sizes", settings.sizes, "SIZE", "",
                "of the whole: what is summed, or is there when all is gathered");
   options.list("types", settings.types, "TYPE", "", "f32, bf16, f16");

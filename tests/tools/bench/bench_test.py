@@ -224,11 +224,11 @@ class Passes(Bench):
 
 
 class Collective(Bench):
-    SHARES = {"all_reduce": 2, "reduce_scatter": 1, "all_gather": 1}
+    SHARES = {"all_reduce": 2, "reduce_scatter": 1, "library_sum": 1, "all_gather": 1}
 
     def test_every_collective_in_every_type(self):
         rows, table = self.document("collective", "--sizes", "100KB,1MiB", "--ranks", "3", "--types", "f32,bf16,f16",
-                                    "--communicator", "threads")
+                                    "--communicator", "threads", "--operations", ",".join(self.SHARES))
         self.assertEqual([row["name"] for row in rows], [name for name in self.SHARES for _ in range(6)])
         self.assertIn("3 ranks: threads", table)
         for row in rows:
@@ -239,7 +239,7 @@ class Collective(Bench):
             self.assertEqual(row["limit"]["name"], "copy")
             self.assertIsNone(row["mpi"])
             # Of 3 ranks: each reads 3 shards and writes one; reads two and writes two.
-            shards = {"all_reduce": 8, "reduce_scatter": 4, "all_gather": 4}[row["name"]]
+            shards = {"all_reduce": 8, "reduce_scatter": 4, "library_sum": 4, "all_gather": 4}[row["name"]]
             self.assertEqual(row["bytes"], shards * params["size"])
 
     def test_a_flipped_bit_is_noticed(self):
