@@ -130,9 +130,9 @@ std::vector<arm> product(const prove_settings& settings, const arm& pair) {
 arm going_round(const prove_settings& settings, arm of, std::size_t turn) {
   std::size_t digits = 7 * turn;
   const auto take = [&](const std::vector<std::string>& words) {
-    const std::string word = words[digits % words.size()];
+    const std::size_t at = digits % words.size();
     digits /= words.size();
-    return word;
+    return words[at];
   };
   of.isa = take(settings.isas);
   of.threads = take(settings.threads);
