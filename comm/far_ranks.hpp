@@ -1,6 +1,7 @@
 // The ranks of other hosts, whose memory cannot be read where it lies: what they bring is sent.
 #pragma once
 
+#include <ballast/clock.hpp>
 #include <ballast/result.hpp>
 #include <ballast/types.hpp>
 #include <span>
@@ -28,6 +29,11 @@ class far_ranks {
   /// Errors:  as tell; what was taken so far is lost
   virtual status exchange(std::span<const std::span<const std::byte>> sends,
                           std::span<const std::span<std::byte>> takes) = 0;
+  /// Tells every far rank that this one has come to its end, and waits for theirs; last of all.
+  ///
+  /// Returns: true when all have come to it; false when they have not `most` after this host has
+  ///          failed, or after one has come to a collective that this rank does not
+  virtual bool part(nanoseconds most) = 0;
 };
 
 /// All ranks are here.
@@ -41,6 +47,7 @@ class no_far_ranks final : public far_ranks {
                   std::span<const std::span<std::byte>>) override {
     return {};
   }
+  bool part(nanoseconds) override { return true; }
 };
 
 }  // namespace ballast::comm

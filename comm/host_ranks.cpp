@@ -25,7 +25,7 @@ stores stores_of(std::size_t size) {
 }  // namespace
 
 host_ranks::host_ranks(std::string_view name, rank_board board, std::shared_ptr<peer_memory> memory,
-                       std::unique_ptr<far_ranks> far, std::unique_ptr<sum_library> library)
+                       std::shared_ptr<far_ranks> far, std::unique_ptr<sum_library> library)
     : name_(name),
       board_(std::move(board)),
       memory_(std::move(memory)),
@@ -54,9 +54,10 @@ result<std::span<const posted_call>> host_ranks::agree(const posted_call& mine) 
   const auto calls = far_->tell(mine);
   if (!calls) return calls;
   for (std::size_t i = 0; i < calls->size(); ++i) {
-    if (!mine.agrees_with((*calls)[i])) {
-      return board_.fail(disagreement(self(), mine, far_->ranks()[i], (*calls)[i]));
-    }
+    const posted_call& theirs = (*calls)[i];
+    const rank peer = far_->ranks()[i];
+    if (theirs.kind == collective_kind::end) return board_.fail(departure(peer, mine));
+    if (!mine.agrees_with(theirs)) return board_.fail(disagreement(self(), mine, peer, theirs));
   }
   return calls;
 }

@@ -22,7 +22,7 @@ class host_ranks final : public collectives {
  public:
   /// `library`: none where all sums are ordered.
   host_ranks(std::string_view name, rank_board board, std::shared_ptr<peer_memory> memory,
-             std::unique_ptr<far_ranks> far, std::unique_ptr<sum_library> library = nullptr);
+             std::shared_ptr<far_ranks> far, std::unique_ptr<sum_library> library = nullptr);
   ~host_ranks() override;
 
   std::string_view name() const override { return name_; }
@@ -58,7 +58,7 @@ class host_ranks final : public collectives {
   std::string_view name_;
   rank_board board_;
   std::shared_ptr<peer_memory> memory_;
-  std::unique_ptr<far_ranks> far_;
+  std::shared_ptr<far_ranks> far_;
   std::unique_ptr<sum_library> library_;
   std::vector<const std::byte*> sources_;          ///< by rank
   std::vector<std::byte> far_pieces_;              ///< a piece from each far rank

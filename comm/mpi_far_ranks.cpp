@@ -4,6 +4,7 @@
 
 #include <ballast/assert.hpp>
 #include <climits>
+#include <optional>
 #include <thread>
 
 #include "comm/mpi_errors.hpp"
@@ -16,6 +17,7 @@ enum message_tag : int { a_call, a_piece };
 /// Looks without a pause, and then the pause between looks.
 constexpr int patience = 2000;
 constexpr std::chrono::microseconds pause(50);
+constexpr std::chrono::milliseconds parting_pause(1);
 
 }  // namespace
 
@@ -86,15 +88,52 @@ status mpi_far_ranks::await() {
     }
     if (outcome && board_.failed()) outcome = board_.first_failure();
     if (!outcome) {
-      // Memory goes back to the caller: nothing may arrive in it any more.
-      for (MPI_Request& each : requests_) {
-        if (each == MPI_REQUEST_NULL) continue;
-        MPI_Cancel(&each);
-        MPI_Request_free(&each);
-      }
+      cancel();  // memory goes back to the caller: nothing may arrive in it any more
       return board_.fail(outcome.error());
     }
     if (looks > patience) std::this_thread::sleep_for(pause);
+  }
+}
+
+void mpi_far_ranks::cancel() {
+  for (MPI_Request& each : requests_) {
+    if (each == MPI_REQUEST_NULL) continue;
+    MPI_Cancel(&each);
+    MPI_Request_free(&each);
+  }
+}
+
+bool mpi_far_ranks::part(nanoseconds most) {
+  const std::size_t count = ranks_.size();
+  requests_.assign(2 * count, MPI_REQUEST_NULL);
+  const auto hear = [&](std::size_t i) {
+    MPI_Irecv(heard_[i].data(), sizeof(posted_call), MPI_BYTE, static_cast<int>(ranks_[i].value),
+              a_call, world_, &requests_[i]);
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    if (calls_[i].kind != collective_kind::end) hear(i);
+    MPI_Isend(&end_, sizeof(end_), MPI_BYTE, static_cast<int>(ranks_[i].value), a_call, world_,
+              &requests_[count + i]);
+  }
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  for (bool going_on = false;;) {
+    int which = MPI_UNDEFINED;
+    int through = 0;
+    const int code = MPI_Testany(static_cast<int>(requests_.size()), requests_.data(), &which,
+                                 &through, MPI_STATUS_IGNORE);
+    if (code == MPI_SUCCESS && through != 0 && which == MPI_UNDEFINED) return true;
+    const auto far = static_cast<std::size_t>(which);
+    if (through != 0 && far < count && calls_[far].kind != collective_kind::end) {
+      going_on = true;  // it is about to hear of this end
+      hear(far);
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (!deadline && (going_on || board_.failed())) deadline = now + most;
+    if (code != MPI_SUCCESS || (deadline && now > *deadline)) {
+      cancel();
+      return false;
+    }
+    if (through == 0) std::this_thread::sleep_for(parting_pause);
   }
 }
 

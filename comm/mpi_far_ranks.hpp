@@ -18,12 +18,14 @@ class mpi_far_ranks final : public far_ranks {
   result<std::span<const posted_call>> tell(const posted_call& mine) override;
   status exchange(std::span<const std::span<const std::byte>> sends,
                   std::span<const std::span<std::byte>> takes) override;
+  bool part(nanoseconds most) override;
 
  private:
   status move(std::span<const std::span<const std::byte>> sends,
               std::span<const std::span<std::byte>> takes, int tag);
   /// Until all of requests_ are through.
   status await();
+  void cancel();
 
   MPI_Comm world_;
   std::vector<rank> ranks_;
@@ -34,6 +36,7 @@ class mpi_far_ranks final : public far_ranks {
   std::vector<std::span<const std::byte>> told_;
   std::vector<std::span<std::byte>> heard_;
   posted_call mine_;
+  const posted_call end_ = posted_call::of_end();
 };
 
 }  // namespace ballast::comm

@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 #include <optional>
-#include <thread>
 
 #include "comm/heartbeat.hpp"
 #include "comm/host_ranks.hpp"
@@ -18,8 +17,10 @@
 namespace ballast::comm {
 namespace {
 
-/// In which the others may leave after a failure, before the job is aborted.
+/// In which the others of this host may leave after a failure, before the job is aborted.
 constexpr nanoseconds parting = std::chrono::seconds(3);
+/// The same of other hosts: less, because the lost one may be among them, and mpirun takes its time.
+constexpr nanoseconds far_parting = std::chrono::milliseconds(300);
 
 /// What the ranks share, and how they part.
 class mpi_ties {
@@ -37,18 +38,6 @@ class mpi_ties {
   mpi_ties& operator=(const mpi_ties&) = delete;
 
   const mpi_hosts& hosts() const { return hosts_; }
-  /// Returns when the ranks of all hosts have come to their end, true, or one has failed.
-  bool await_far(const rank_board& board) {
-    if (hosts_.far.empty()) return true;
-    MPI_Request all_here = MPI_REQUEST_NULL;
-    MPI_Ibarrier(hosts_.world, &all_here);
-    for (int through = 0; !board.failed();) {
-      MPI_Test(&all_here, &through, MPI_STATUS_IGNORE);
-      if (through != 0) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
-  }
   /// Whether all are still there, to free what they share.
   void part(bool together) { together_ = together; }
 
@@ -73,12 +62,14 @@ class mpi_ranks final : public collectives {
         board_(board),
         heart_(std::in_place, board, limits, reactions_to_failure()),
         far_heart_(std::in_place, ties_->hosts(), board, limits, say),
-        ranks_(std::in_place, "MPI", board, std::move(memory), far_ranks_of(limits),
+        far_(far_ranks_of(limits)),
+        ranks_(std::in_place, "MPI", board, std::move(memory), far_,
                std::make_unique<mpi_sums>(ties_->hosts().world, board, limits)) {}
 
   ~mpi_ranks() override {
     ranks_.reset();
-    const bool together = board_.await_end(parting) && ties_->await_far(board_);
+    const bool far_parted = far_->part(far_parting);
+    const bool together = board_.await_end(parting) && far_parted;
     far_heart_.reset();
     heart_.reset();
     ties_->part(together);
@@ -103,16 +94,17 @@ class mpi_ranks final : public collectives {
   void abort(std::string_view cause) override { ranks_->abort(cause); }
 
  private:
-  std::unique_ptr<far_ranks> far_ranks_of(rank_limits limits) const {
+  std::shared_ptr<far_ranks> far_ranks_of(rank_limits limits) const {
     const mpi_hosts& hosts = ties_->hosts();
-    if (hosts.far.empty()) return std::make_unique<no_far_ranks>();
-    return std::make_unique<mpi_far_ranks>(hosts.world, hosts.far, board_, limits);
+    if (hosts.far.empty()) return std::make_shared<no_far_ranks>();
+    return std::make_shared<mpi_far_ranks>(hosts.world, hosts.far, board_, limits);
   }
 
   std::unique_ptr<mpi_ties> ties_;
   rank_board board_;
   std::optional<heartbeat> heart_;
   std::optional<mpi_far_beat> far_heart_;
+  std::shared_ptr<far_ranks> far_;
   std::optional<host_ranks> ranks_;
 };
 

@@ -26,6 +26,7 @@ std::string_view name_of(collective_kind kind) {
     case collective_kind::all_gather: return "all_gather";
     case collective_kind::any: return "any";
     case collective_kind::make_region: return "make_region";
+    case collective_kind::end: return "the end";
   }
   return "?";
 }
@@ -76,6 +77,11 @@ failure disagreement(rank one, const posted_call& ones, rank other, const posted
   return {errc::communicator_failure,
           fmt::format("ranks disagree: rank {} has come to {}, rank {} to {}", one.value,
                       ones.text(), other.value, others.text())};
+}
+
+failure departure(rank gone, const posted_call& mine) {
+  return {errc::communicator_failure,
+          fmt::format("rank {} has left before {}", gone.value, mine.text())};
 }
 
 }  // namespace ballast::comm

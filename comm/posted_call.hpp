@@ -14,7 +14,8 @@ enum class collective_kind : std::uint32_t {
   library_reduce_scatter,
   all_gather,
   any,
-  make_region
+  make_region,
+  end  ///< none comes any more
 };
 
 /// Where the ranks of a host find each other's memory; only the peer_memory that made it can read it.
@@ -41,6 +42,7 @@ struct posted_call {
   static posted_call of(bool vote, collective_tag tag);
   /// The how manieth region.
   static posted_call of_region(std::uint64_t number);
+  static posted_call of_end() { return {.kind = collective_kind::end}; }
 
   bool agrees_with(const posted_call& other) const;
   /// "all_gather of layer 7, sequence 12"
@@ -49,5 +51,7 @@ struct posted_call {
 
 /// What two ranks are told that have come to different collectives.
 failure disagreement(rank one, const posted_call& ones, rank other, const posted_call& others);
+/// What a rank is told that has come to a collective after another's end.
+failure departure(rank gone, const posted_call& mine);
 
 }  // namespace ballast::comm

@@ -77,9 +77,7 @@ status rank_board::await(rank peer, std::uint32_t meeting) {
     if (static_cast<std::int32_t>(seen - meeting) >= 0) return {};
     if (failed()) return first_failure();
     if (gone) {
-      return fail(
-          {errc::communicator_failure,
-           fmt::format("rank {} has left before {}", number(peer).value, call(self_).text())});
+      return fail(departure(number(peer), call(self_)));
     }
     if (looks < patience) {
       _mm_pause();

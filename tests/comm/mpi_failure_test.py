@@ -118,6 +118,11 @@ class FailingRank(unittest.TestCase):
     def test_left(self):
         self.ended(self.start("leave", 1), "rank 1 has left before all_gather of layer 1, sequence 3")
 
+    def test_left_on_another_host(self):
+        for hosts in (2, 4):
+            self.ended(self.start("leave", 1, hosts),
+                       "rank 1 has left before all_gather of layer 1, sequence 3")
+
     def test_disagreed(self):
         self.ended(self.start("mismatch", 2), r"ranks disagree.*sequence 103")
 
