@@ -45,7 +45,10 @@ class rehearsed_pass {
         arrives_(drawn.layer_slots.count),
         links_(rates.device_is_host),
         left_device_(drawn.gradient_slots.count),
-        relay_takes_(drawn.gradient_slots.count) {}
+        relay_takes_(drawn.gradient_slots.count),
+        updated_(where.layers().size()),
+        gathered_(drawn.layer_slots.count),
+        exchange_free_(std::max(1U, drawn.exchange.count)) {}
 
   compute_phase run(std::span<const timed_visit> visits) {
     for (const timed_visit& each : visits) {
@@ -54,6 +57,7 @@ class rehearsed_pass {
       }
     }
     order_.restart();
+    gather_ahead();
     for (std::size_t i = 0; i < visits.size(); ++i) {
       const visit& here = visits[i].what;
       switch (here.what) {
@@ -74,6 +78,9 @@ class rehearsed_pass {
     for (const double each : left_device_) {
       wait_until(each, phase_.download);
     }
+    for (const double each : exchange_free_) {
+      wait_until(each, phase_.collective);
+    }
     wait_until(written_, phase_.write);
     double beside = stamping_;
     if (rates_.device_is_host) {
@@ -93,7 +100,34 @@ class rehearsed_pass {
     now_ = std::max(now_, when);
   }
 
+  /// When bytes from peers are here that can begin to come at `begin`, one collective after the other.
+  double from_peers(bytes moved, double begin) {
+    if (moved.value > 0 && rates_.peers > 0) {
+      peers_free_ = std::max(peers_free_, begin) + seconds_of(moved, rates_.peers);
+      return peers_free_;
+    }
+    return begin;
+  }
+
+  /// Where all ranks keep all weights, what peers have updated comes layer by layer from the beginning.
+  void gather_ahead() {
+    const partition& held = where_.held();
+    for (std::uint32_t i = 0; i < updated_.size(); ++i) {
+      if (!held.replicates() && held.holds_all_weights() && where_.layers()[i].trainable()) {
+        updated_[i] = from_peers(gathered_sum_of(where_, {i}), 0);
+      }
+    }
+  }
+
+  void wait_for_updates(layer_id layer) {
+    wait_until(updated_[layer.value], phase_.collective);
+    for (const parameter_id tied : declared_.at(layer).tied) {
+      wait_until(updated_[declared_.at(tied).layer.value], phase_.collective);
+    }
+  }
+
   void bring(layer_id layer, std::uint32_t slot) {
+    wait_for_updates(layer);
     const bytes read = read_of(declared_, where_, drawn_, config_, layer);
     if (read.value > 0) {
       disk_free_ = std::max(disk_free_, now_) + seconds_of(read, rates_.disk.read);
@@ -101,6 +135,7 @@ class rehearsed_pass {
     read_[slot] = read.value > 0 ? disk_free_ : now_;
     const bytes moved = upload_of(declared_, where_, drawn_, layer);
     arrives_[slot] = links_.submit(hop::upload, read_[slot], seconds_of(moved, rates_.upload));
+    gathered_[slot] = from_peers(gathered_of(declared_, where_, layer), arrives_[slot]);
   }
 
   void fetch(layer_id layer) {
@@ -111,6 +146,7 @@ class rehearsed_pass {
     asked_ = {asked_[1], now_};
     order_.observe(layer);
     if (!movable(layer)) {
+      wait_for_updates(layer);
       return;
     }
     const auto granted = slots_.lease(layer, order_);
@@ -123,6 +159,7 @@ class rehearsed_pass {
     }
     wait_until(read_[granted->slot], phase_.read);
     wait_until(arrives_[granted->slot], phase_.upload);
+    wait_until(gathered_[granted->slot], phase_.collective);
     slots_.give_back(granted->slot);
   }
 
@@ -130,11 +167,36 @@ class rehearsed_pass {
     const double passes = static_cast<double>(where_.at(layer).buffer.value) * rates_.gradient;
     now_ += passes;
     phase_.gradients += passes;
+    if (!where_.held().alone() && where_.at(layer).trainable()) {
+      push_to_peers(layer);
+      return;
+    }
     const bytes moved = download_of(declared_, where_, drawn_, layer);
     const std::size_t slot = pushes_++ % left_device_.size();
     left_device_[slot] = links_.submit(hop::download, now_, seconds_of(moved, rates_.download));
     if (const bytes stored = write_of(where_, drawn_, config_, layer); stored.value > 0) {
       relay_takes_[slot] = write(stored, left_device_[slot], drawn_.gradient_relay);
+    }
+  }
+
+  /// What a rank keeps of the sum goes home when it is reduced: from the exchange, or where it rests.
+  void push_to_peers(layer_id layer) {
+    const double home = seconds_of(download_of(declared_, where_, drawn_, layer), rates_.download);
+    const bool at_rest = drawn_.exchange.count == 0;
+    double& free = exchange_free_[pushes_ % exchange_free_.size()];
+    if (!at_rest) {
+      wait_until(free, phase_.collective);
+    }
+    const std::size_t slot = pushes_++ % left_device_.size();
+    left_device_[slot] = at_rest ? links_.submit(hop::download, now_, home) : now_;
+    double over = from_peers(reduced_of(where_, layer), left_device_[slot]);
+    if (where_.held().replicates()) {
+      over = from_peers(gathered_sum_of(where_, layer), over);
+    }
+    over += at_rest ? 0 : home;
+    free = std::max(free, over);
+    if (const bytes stored = write_of(where_, drawn_, config_, layer); stored.value > 0) {
+      relay_takes_[slot] = write(stored, over, drawn_.gradient_relay);
     }
   }
 
@@ -186,6 +248,10 @@ class rehearsed_pass {
   link_queues links_;
   std::vector<double> left_device_;     ///< by gradient slot: when the link has taken it
   std::vector<double> relay_takes_;     ///< by gradient slot: when the relay has room for all of it
+  std::vector<double> updated_;         ///< by layer: when its weights have come from peers
+  std::vector<double> gathered_;        ///< by layer slot: when the peers' shards are there
+  std::vector<double> exchange_free_;   ///< by exchange slot: when its sum is at home
+  double peers_free_ = 0;               ///< when what was asked of peers is over
   double written_ = 0;                  ///< when every gradient and activation is on NVMe
   double stamping_ = 0;                 ///< digests of them, beside the caller's compute
   std::array<departure, 2> leaving_{};  ///< of activations stored before a layer, by layer

@@ -11,12 +11,13 @@ namespace ballast {
 
 /// Units: seconds; they add up to the whole phase
 struct compute_phase {
-  double compute = 0;    ///< the caller's, and what links beside it take of its processors
-  double gradients = 0;  ///< passes over what was pushed
-  double read = 0;       ///< of weights and activations on NVMe, waited for
-  double upload = 0;     ///< waited for
-  double download = 0;   ///< waited for
-  double write = 0;      ///< of gradients and activations to NVMe, waited for
+  double compute = 0;     ///< the caller's, and what links beside it take of its processors
+  double gradients = 0;   ///< passes over what was pushed
+  double read = 0;        ///< of weights and activations on NVMe, waited for
+  double upload = 0;      ///< waited for
+  double download = 0;    ///< waited for
+  double write = 0;       ///< of gradients and activations to NVMe, waited for
+  double collective = 0;  ///< of weights and gradients between ranks, waited for
 };
 
 /// Follows the visits through the slots, as the engine does: one layer's weights are on their way

@@ -24,18 +24,20 @@ attribution charged(const compute_phase& first, const update_phase& last) {
   time[activity::download] = duration_of(first.download);
   time[activity::read] = duration_of(first.read + rest - last.writing);
   time[activity::write] = duration_of(first.write + last.writing);
+  time[activity::collective] = duration_of(first.collective);
   return time;
 }
 
 void find_bound(const compute_phase& first, const update_phase& last, forecast& made) {
   const bool disk_binds = last.disk > last.arithmetic;
-  std::array<double, 4> taken{};
+  std::array<double, 5> taken{};
   taken[static_cast<std::size_t>(resource::compute)] = first.compute;
   taken[static_cast<std::size_t>(resource::link)] = first.upload + first.download;
   taken[static_cast<std::size_t>(resource::processors)] =
       first.gradients + (disk_binds ? 0 : last.total);
   taken[static_cast<std::size_t>(resource::disk)] =
       first.read + first.write + (disk_binds ? last.total : 0);
+  taken[static_cast<std::size_t>(resource::ranks)] = first.collective;
   const auto most = std::ranges::max_element(taken);
   made.binds = static_cast<resource>(most - taken.begin());
   made.bound = *most;

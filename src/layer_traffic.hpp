@@ -24,4 +24,15 @@ bytes on_nvme_of(const blueprint& drawn, bytes activation);
 bytes write_of(const layout& where, const blueprint& drawn, const engine_config& config,
                layer_id which);
 
+// From peers, where there are such.
+
+/// Weights of a fetch, tied ones too, where they are partitioned.
+bytes gathered_of(const model& declared, const layout& where, layer_id which);
+
+/// A layer's gradient, for this rank's shard of the sum.
+bytes reduced_of(const layout& where, layer_id which);
+
+/// The other shards of that sum, where all ranks keep all of it; or of updated weights.
+bytes gathered_sum_of(const layout& where, layer_id which);
+
 }  // namespace ballast

@@ -44,33 +44,18 @@ element_range own_part(const layout& where, const layer_layout& layer, element_r
   return part_within(layer.shards[where.held().self.value], range);
 }
 
-/// What peers bring to a fetch.
-bytes gathered_of(const model& declared, const layout& where, layer_id which) {
-  if (where.held().holds_all_weights()) {
-    return {};
-  }
-  const layer_layout& layer = where.at(which);
-  elements others = layer.size - own_part(where, layer, {{0}, layer.size}).count;
-  for (const parameter_id tied : declared.at(which).tied) {
-    const element_range range = where.range_of(tied);
-    others += range.count - own_part(where, where.at(declared.at(tied).layer), range).count;
-  }
-  return size_of(layer.arrays().weights) * others.value;
-}
-
-/// What peers bring to the sum of a layer's gradient.
+/// What a push that completes a layer's gradient moves between ranks, and once more to and from the
+/// device: what was summed at home goes to its exchange, and its part of the sum back.
 void reduce(const layout& where, const blueprint& drawn, layer_id which, traffic& moved) {
   const layer_layout& layer = where.at(which);
-  const bytes width = size_of(layer.arrays().weights);
-  const elements own = own_part(where, layer, {{0}, layer.size}).count;
-  moved[hop::reduce_scatter] += width * own.value * (where.held().ranks - 1);
+  moved[hop::reduce_scatter] += reduced_of(where, which);
   if (where.held().replicates()) {
-    moved[hop::all_gather] += width * (layer.size - own).value;
+    moved[hop::all_gather] += gathered_sum_of(where, which);
   }
-  // What was summed at home goes to the device's exchange, and its part of the sum back.
   if (where.sums(layer) && (where.held().replicates() || where.held().stage > 1)) {
     moved[hop::download] +=
-        width * off_device(where, drawn, tile_array::gradient, which, {{0}, layer.size}).value;
+        size_of(layer.arrays().weights) *
+        off_device(where, drawn, tile_array::gradient, which, {{0}, layer.size}).value;
   }
 }
 
@@ -107,13 +92,38 @@ bytes gathered_sums(const layout& where) {
 
 bytes gathered_ahead_of(const layout& where) {
   bytes sum;
-  for (const layer_layout& layer : where.layers()) {
-    if (!where.held().replicates() && where.held().holds_all_weights() && layer.trainable()) {
-      sum += size_of(layer.arrays().weights) *
-             (layer.size - own_part(where, layer, {{0}, layer.size}).count).value;
+  for (std::uint32_t i = 0; i < where.layers().size(); ++i) {
+    const bool trainable = where.layers()[i].trainable();
+    if (!where.held().replicates() && where.held().holds_all_weights() && trainable) {
+      sum += gathered_sum_of(where, {i});
     }
   }
   return sum;
+}
+
+bytes gathered_of(const model& declared, const layout& where, layer_id which) {
+  if (where.held().holds_all_weights()) {
+    return {};
+  }
+  const layer_layout& layer = where.at(which);
+  elements others = layer.size - own_part(where, layer, {{0}, layer.size}).count;
+  for (const parameter_id tied : declared.at(which).tied) {
+    const element_range range = where.range_of(tied);
+    others += range.count - own_part(where, where.at(declared.at(tied).layer), range).count;
+  }
+  return size_of(layer.arrays().weights) * others.value;
+}
+
+bytes reduced_of(const layout& where, layer_id which) {
+  const layer_layout& layer = where.at(which);
+  const elements own = own_part(where, layer, {{0}, layer.size}).count;
+  return size_of(layer.arrays().weights) * own.value * (where.held().ranks - 1);
+}
+
+bytes gathered_sum_of(const layout& where, layer_id which) {
+  const layer_layout& layer = where.at(which);
+  const elements own = own_part(where, layer, {{0}, layer.size}).count;
+  return size_of(layer.arrays().weights) * (layer.size - own).value;
 }
 
 bytes on_nvme_of(const blueprint& drawn, bytes activation) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <ballast/model.hpp>
+#include <exception>
 
 #include "arrival.hpp"
 #include "peers.hpp"
@@ -36,12 +37,17 @@ class weight_exchange {
   class update_under_way {
    public:
     explicit update_under_way(weight_exchange& of) : of_(of) {}
-    ~update_under_way() { of_.end_update(failure{errc::failed_task, "an exception has ended it"}); }
+    ~update_under_way() {
+      if (std::uncaught_exceptions() > before_) {
+        of_.end_update(failure{errc::failed_task, "an exception"});
+      }
+    }
     update_under_way(const update_under_way&) = delete;
     update_under_way& operator=(const update_under_way&) = delete;
 
    private:
     weight_exchange& of_;
+    const int before_ = std::uncaught_exceptions();
   };
 
   /// Until what a fetch of the layer reads is there.

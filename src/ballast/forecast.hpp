@@ -42,6 +42,7 @@ struct machine_rates {
   std::vector<update_rate> updates;  ///< one for each kind that the model has
   double gradient = 0;  ///< seconds an element of a pushed gradient: cleared, rounded, summed
   double digest = 0;    ///< bytes a second that are stamped or checked
+  double peers = 0;     ///< bytes a second that come from other ranks, where there are such
   /// The processors that compute are the engine's own, and copy what a link moves: the host device.
   bool device_is_host = true;
   std::uint32_t processors = 1;  ///< they share what the links take of them
@@ -66,7 +67,7 @@ static_assert(pipeline_seconds(4, 1, 4, 10) == 4.1);
 static_assert(pipeline_seconds(4, 1, 4, 1) == 5);
 
 /// What a step's time goes to the most.
-enum class resource : std::uint8_t { compute, link, processors, disk };
+enum class resource : std::uint8_t { compute, link, processors, disk, ranks };
 
 constexpr std::string_view to_string(resource which) {
   switch (which) {
@@ -74,6 +75,7 @@ constexpr std::string_view to_string(resource which) {
     case resource::link: return "link";
     case resource::processors: return "processors";
     case resource::disk: return "disk";
+    case resource::ranks: return "ranks";
   }
   return "?";
 }

@@ -134,6 +134,26 @@ TEST_F(Forecast, IsBoundByALinkThatIsSlowerThanCompute) {
   EXPECT_EQ(made.binds, resource::link);
 }
 
+TEST_F(Forecast, WaitsForPeersWhereComputeIsShorter) {
+  put(0, 1);
+  config_.ranks = 2;
+  rates_.peers = layer_bytes / 2 / 0.5;  // half a second for a peer's shard of a layer
+  // Sixteen fetches and eight reductions of half a second; what is computed meanwhile hides nothing
+  // but itself.
+  config_.stage = 3;
+  const forecast partitioned = foreseen();
+  EXPECT_EQ(partitioned.binds, resource::ranks);
+  EXPECT_GT(partitioned.seconds(), 20 * 0.5);
+  EXPECT_LT(partitioned.seconds(), 24 * 0.5 + compute);
+  // Eight gathers and eight reductions.
+  config_.stage = 2;
+  const forecast whole = foreseen();
+  EXPECT_GT(whole.seconds(), 15 * 0.5);
+  EXPECT_LT(whole.seconds(), 16 * 0.5 + compute);
+  rates_.peers = fast;
+  EXPECT_NEAR(foreseen().seconds(), compute, close);
+}
+
 TEST_F(Forecast, ChargesTheHostDevicesCopiesToItsProcessors) {
   put(0, 1);
   rates_.upload = layer_bytes / 0.05;

@@ -54,7 +54,7 @@ class description {
     made_.rates.device_is_host = !settings_.machine.flops;
     made_.rates.processors = std::max(1u, std::thread::hardware_concurrency());
     for (const auto part : {&description::compute, &description::arithmetic, &description::links,
-                            &description::disk}) {
+                            &description::disk, &description::ranks}) {
       if (auto found = (this->*part)(); !found) {
         return found.error();
       }
@@ -132,6 +132,26 @@ class description {
     }
     made_.rates.upload = made_.rates.download = rate;
     note("link", rate / 1e9, "GB/s", given.has_value());
+    return {};
+  }
+
+  status ranks() {
+    const std::uint32_t size = settings_.run.engine.ranks;
+    if (size == 1) {
+      return {};
+    }
+    const auto& given = settings_.machine.ranks;
+    double rate = given.value_or(0);
+    if (!given) {
+      const auto rehearsed =
+          rehearse_ranks(size, size_of(compute_type(config_.stored)) * longest_.value);
+      if (!rehearsed) {
+        return rehearsed.error();
+      }
+      rate = *rehearsed;
+    }
+    made_.rates.peers = rate;
+    note("from other ranks", rate / 1e9, "GB/s", given.has_value());
     return {};
   }
 

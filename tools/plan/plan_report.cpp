@@ -94,8 +94,7 @@ std::string plan_report::table() const {
                       rounded_size(step.moved[hop::write]));
   const bytes received = step.moved[hop::reduce_scatter] + step.moved[hop::all_gather];
   if (received.value > 0) {
-    text += fmt::format("ranks: {} from the others a step; the time that takes is not counted\n",
-                        rounded_size(received));
+    text += fmt::format("ranks: {} from the others a step\n", rounded_size(received));
   }
   if (const auto days = disk_days()) {
     text += fmt::format("disk life: {:.0f} days at this pace ({:.2f} TB a day of {:.0f} TB)\n",

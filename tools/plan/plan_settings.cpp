@@ -88,6 +88,8 @@ option_set plan_options(plan_settings& settings) {
   options.add(
       bandwidth_option("link", machine.link, "between host memory and the device, each way"));
   options.add(disk_option(machine.disk));
+  options.add(bandwidth_option("rank-bandwidth", machine.ranks,
+                               "of what comes to a rank from the others, where there are --ranks"));
   options.add(bandwidth_option("memory-bandwidth", machine.memory_bandwidth,
                                "of host memory; what the optimizer is bound by there"));
   options.add(bandwidth_option("device-bandwidth", machine.device_bandwidth,

@@ -18,6 +18,7 @@ struct given_machine {
   std::optional<double> link;              ///< bytes a second, each way
   std::optional<disk_rates> disk;          ///< of all folders together
   std::optional<double> memory_bandwidth;  ///< bytes a second, of the host
+  std::optional<double> ranks;             ///< bytes a second, from other ranks to one
   std::optional<double> device_bandwidth;  ///< bytes a second, of the device's own memory
 };
 

@@ -63,4 +63,10 @@ double rehearse_digests(const engine_config& engine, const gpt_config& model);
 /// Errors: those of the device
 result<double> rehearse_link(backends& parts, const engine_config& engine, bytes layer);
 
+/// Bytes a second that come to each of so many ranks from the others, as threads of this process, in
+/// pieces of a layer's weights.
+///
+/// Errors: those of collectives
+result<double> rehearse_ranks(std::uint32_t ranks, bytes layer);
+
 }  // namespace ballast::tools
