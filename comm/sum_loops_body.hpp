@@ -44,9 +44,11 @@ struct f16_values {
 };
 
 inline constexpr std::size_t cache_line = 64;
-/// Elements of a block.
-inline constexpr std::size_t sum_block = 256;
-/// How far ahead of what is read memory is asked for: beyond the processor's own reach, up to a page.
+/// Elements of a block: a few lines of each source in turn, which the processor then fetches ahead by
+/// itself. On a Zen 4, with 4 KiB pages, 64 have 0.9 of a copy's rate, 256 0.8, 2048 0.5; asking for
+/// lines 4 KiB ahead took 256 to 0.5.
+inline constexpr std::size_t sum_block = 64;
+/// How far ahead of what is copied memory is asked for: beyond the processor's own reach, up to a page.
 inline constexpr std::size_t bytes_ahead = 4096;
 
 [[gnu::always_inline]] inline void fetch_ahead(const std::byte* now, std::size_t size) {
@@ -93,9 +95,7 @@ void sum_in_order(std::byte* target, const std::byte* const* sources, std::size_
   for (std::size_t begin = 0; begin < count; begin += sum_block) {
     const std::size_t size = count - begin < sum_block ? count - begin : sum_block;
     const auto at = [&](std::size_t r) __attribute__((always_inline)) {
-      const std::byte* const first = sources[r] + begin * sizeof(stored);
-      fetch_ahead(first, size * sizeof(stored));
-      return reinterpret_cast<const stored*>(first);
+      return reinterpret_cast<const stored*>(sources[r] + begin * sizeof(stored));
     };
     const stored* const first = at(0);
     const stored* const second = at(1);
