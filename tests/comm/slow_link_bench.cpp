@@ -122,9 +122,9 @@ int main(int count, char** words) {
   constexpr double endless = 1e15;
   fmt::print("{} layers of {} blocks, {} ranks\n", of.layers, of.blocks, ranks);
   for (const std::uint32_t stage : {0u, 1u, 2u, 3u}) {
-    // The link needs 4 ms a layer for what moves in a step.
+    // The link needs 8 ms a layer for what moves in a step.
     const double units = stage == 3 ? 1.5 : 1.0;
-    const seconds link(4e-3 * of.layers);
+    const seconds link(8e-3 * of.layers);
     const double per_second = static_cast<double>(of.weights().value) * units / link.count();
     const outcome linked = run(of, stage, seconds(0), per_second);
     for (const double share : {0.5, 1.0, 2.0}) {
