@@ -53,6 +53,20 @@ std::vector<std::uint32_t> bits_of(const model& declared, engine& kept) {
   return all;
 }
 
+/// The weights that a rank computes with, wherever their shards come from.
+std::vector<std::byte> leased_weights(const model& declared, engine& kept) {
+  std::vector<std::byte> all;
+  for (std::uint32_t i = 0; i < declared.layers().size(); ++i) {
+    const auto weights = kept.fetch({i});
+    EXPECT_TRUE(weights) << weights.error().message;
+    for (const parameter_id which : declared.at(layer_id{i}).parameters) {
+      const auto values = weights->weights(which);
+      all.insert(all.end(), values.begin(), values.end());
+    }
+  }
+  return all;
+}
+
 /// A model of layers that are alike, without gaps: `blocks` blocks of one parameter each.
 model alike(std::uint32_t layers, std::uint64_t blocks, encoding stored) {
   model declared;
@@ -98,12 +112,14 @@ TEST_P(Ranks, HaveTheSameBitsAtEveryStageAndPlace) {
   const mixed_model mixed;
   const test_folder folder;
   std::vector<std::uint32_t> expected;
+  std::vector<std::byte> expected_weights;
   std::vector<double> expected_norms;
   for (const std::uint32_t stage : {0u, 1u, 2u, 3u}) {
     for (const forced_placement fractions : {forced_placement{1, 0}, {0, 1}, {0, 0}, {0.3, 0.3}}) {
       SCOPED_TRACE(testing::Message()
                    << "stage " << stage << ", " << fractions.device << ", " << fractions.host);
       std::vector<std::vector<std::uint32_t>> bits(GetParam());
+      std::vector<std::vector<std::byte>> leased(GetParam());
       std::vector<double> norms;
       on_ranks({.stage = stage,
                 .nvme = {{folder.path()}},
@@ -121,10 +137,12 @@ TEST_P(Ranks, HaveTheSameBitsAtEveryStageAndPlace) {
                    EXPECT_EQ(done->skipped, number == 3);
                    if (config.self.value == 0) norms.push_back(done->gradient_norm);
                  }
+                 leased[config.self.value] = leased_weights(mixed.declared, kept);
                  bits[config.self.value] = bits_of(mixed.declared, kept);
                });
       if (expected.empty()) {
         expected = bits[0];
+        expected_weights = leased[0];
         expected_norms = norms;
       }
       // The skipped step's norm is not a number, the same one.
@@ -134,6 +152,7 @@ TEST_P(Ranks, HaveTheSameBitsAtEveryStageAndPlace) {
                   std::bit_cast<std::uint64_t>(expected_norms[i]));
       }
       for (const auto& each : bits) EXPECT_TRUE(each == expected);
+      for (const auto& each : leased) EXPECT_TRUE(each == expected_weights);
     }
   }
 }
