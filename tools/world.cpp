@@ -3,41 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ballast/forwarding_communicator.hpp>
 #include <ballast/thread_plan.hpp>
 #include <exception>
 #include <thread>
 
 namespace ballast::tools {
-namespace {
-
-/// Who ends it does not leave yet: a rank that has failed says why first.
-class shared_door final : public communicator {
- public:
-  explicit shared_door(std::shared_ptr<communicator> behind) : behind_(std::move(behind)) {}
-
-  std::string_view name() const override { return behind_->name(); }
-  rank self() const override { return behind_->self(); }
-  std::uint32_t size() const override { return behind_->size(); }
-  std::uint32_t host_size() const override { return behind_->host_size(); }
-  result<std::unique_ptr<memory_region>> make_region(bytes size) override {
-    return behind_->make_region(size);
-  }
-  ticket reduce_scatter(const reduction& what, collective_tag tag, completion done) override {
-    return behind_->reduce_scatter(what, tag, done);
-  }
-  ticket all_gather(const gathering& what, collective_tag tag, completion done) override {
-    return behind_->all_gather(what, tag, done);
-  }
-  result<bool> any(bool mine, collective_tag tag) override { return behind_->any(mine, tag); }
-  rank_traffic received() const override { return behind_->received(); }
-  void abort(std::string_view cause) override { behind_->abort(cause); }
-
- private:
-  std::shared_ptr<communicator> behind_;
-};
-
-}  // namespace
-
 result<world> world::join(std::uint32_t ranks) {
   world made;
   if (started_by_mpi()) {
@@ -90,7 +61,8 @@ status world::run(const std::function<status(place)>& body) {
   std::vector<std::shared_ptr<communicator>> doors;
   for (place& each : places_) {
     doors.emplace_back(std::move(each.door));
-    each.door = doors.back() ? std::make_unique<shared_door>(doors.back()) : nullptr;
+    // Who ends it does not leave yet: a rank that has failed says why first.
+    each.door = doors.back() ? std::make_unique<forwarding_communicator>(doors.back()) : nullptr;
   }
   const auto run_one = [&](std::size_t i) {
     const std::shared_ptr<communicator> door = std::move(doors[i]);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <ballast/engine.hpp>
+#include <ballast/forwarding_communicator.hpp>
 #include <ballast/ranks.hpp>
 #include <thread>
 
@@ -18,31 +19,17 @@ struct sum_count {
   std::uint32_t by_library = 0;
 };
 
-class counting_door final : public communicator {
+class counting_door final : public forwarding_communicator {
  public:
   counting_door(std::unique_ptr<communicator> door, sum_count& sums)
-      : door_(std::move(door)), sums_(sums) {}
+      : forwarding_communicator(std::move(door)), sums_(sums) {}
 
-  std::string_view name() const override { return door_->name(); }
-  rank self() const override { return door_->self(); }
-  std::uint32_t size() const override { return door_->size(); }
-  std::uint32_t host_size() const override { return door_->host_size(); }
-  result<std::unique_ptr<memory_region>> make_region(bytes size) override {
-    return door_->make_region(size);
-  }
   ticket reduce_scatter(const reduction& what, collective_tag tag, completion done) override {
     (what.ordered ? sums_.ordered : sums_.by_library) += 1;
-    return door_->reduce_scatter(what, tag, done);
+    return forwarding_communicator::reduce_scatter(what, tag, done);
   }
-  ticket all_gather(const gathering& what, collective_tag tag, completion done) override {
-    return door_->all_gather(what, tag, done);
-  }
-  result<bool> any(bool mine, collective_tag tag) override { return door_->any(mine, tag); }
-  rank_traffic received() const override { return door_->received(); }
-  void abort(std::string_view cause) override { door_->abort(cause); }
 
  private:
-  std::unique_ptr<communicator> door_;
   sum_count& sums_;
 };
 
