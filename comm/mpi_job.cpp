@@ -1,23 +1,16 @@
 #include "comm/mpi_job.hpp"
 
-#include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdlib>
 
 #include "comm/mpi_errors.hpp"
+#include "comm/mpi_launcher.hpp"
 
 namespace ballast::comm {
 namespace {
 
 // MPI itself is one a process, and so is what is known of its end.
 std::atomic<bool> given_up = false;
-
-/// One of these is set where a launcher has started the process: Open MPI's, MPICH's, any with PMIx.
-bool launched() {
-  constexpr std::array marks = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"};
-  return std::ranges::any_of(marks, [](const char* mark) { return std::getenv(mark) != nullptr; });
-}
 
 void end_job() {
   int finalized = 0;
@@ -34,7 +27,7 @@ status join_mpi_job() {
   MPI_Initialized(&initialized);
   int level = MPI_THREAD_SINGLE;
   if (initialized == 0) {
-    if (!launched()) {
+    if (!launched_by_mpi()) {
       return failure{errc::unsupported,
                      "this process is no part of an MPI job; start it with mpirun -n RANKS"};
     }

@@ -1,11 +1,10 @@
 // The one file that builds concrete parts from a configuration.
 #include <algorithm>
-#include <array>
 #include <ballast/backends.hpp>
 #include <ballast/ranks.hpp>
-#include <cstdlib>
 #include <filesystem>
 
+#include "comm/mpi_launcher.hpp"
 #include "comm/one_rank.hpp"
 #include "comm/ranks.hpp"
 #include "cpu/host_device.hpp"
@@ -147,10 +146,7 @@ result<std::vector<std::unique_ptr<communicator>>> join_threads(std::uint32_t ra
   return comm::make_thread_communicators(ranks);
 }
 
-bool started_by_mpi() {
-  return std::ranges::any_of(std::array{"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"},
-                             [](const char* name) { return std::getenv(name) != nullptr; });
-}
+bool started_by_mpi() { return comm::launched_by_mpi(); }
 
 result<std::unique_ptr<communicator>> join_mpi() { return comm::make_mpi_communicator(); }
 

@@ -230,6 +230,9 @@ status layer_slots::fill(std::uint32_t index, layer_id layer, priority urgency, 
 /// The peers' shards come beside this rank's own, once that has come.
 void layer_slots::gather(layer_id layer, std::span<std::byte> memory, slot& target,
                          stream_ref stream) {
+  if (wholes_[layer.value].empty()) {
+    return;
+  }
   target.own = target.uploads;
   target.own.insert(target.own.end(), target.relayed.begin(), target.relayed.end());
   const bytes width = size_of(where_.at(layer).arrays().weights);

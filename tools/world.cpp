@@ -26,40 +26,40 @@ result<world> world::join(std::uint32_t ranks) {
     const std::uint32_t here = (*door)->host_size();
     made.first_ = self;
     made.size_ = size;
-    made.places_.push_back({self, size, here, *std::move(door)});
+    made.members_.push_back({self, size, here, *std::move(door)});
     return made;
   }
   if (ranks == 1) {
-    made.places_.emplace_back();
+    made.members_.emplace_back();
     return made;
   }
   made.size_ = ranks;
   auto doors = join_threads(ranks);
   if (!doors) return doors.error();
   for (std::uint32_t i = 0; i < ranks; ++i) {
-    made.places_.push_back({{i}, ranks, ranks, std::move((*doors)[i])});
+    made.members_.push_back({{i}, ranks, ranks, std::move((*doors)[i])});
   }
   return made;
 }
 
-void world::place::set(engine_config& config) const {
+void world::member::set(engine_config& config) const {
   config.self = self;
   config.ranks = ranks;
   config.host_ranks = host_ranks;
 }
 
-std::uint32_t world::place::threads(std::uint32_t asked) const {
+std::uint32_t world::member::threads(std::uint32_t asked) const {
   if (asked > 0 || host_ranks == 1) return asked;
   std::uint32_t cores = 0;
   for (const numa_node& each : find_numa_nodes()) cores += each.threads;
   return std::max(1U, cores / host_ranks);
 }
 
-status world::run(const std::function<status(place)>& body) {
-  std::vector<status> outcomes(places_.size());
-  std::vector<std::exception_ptr> thrown(places_.size());
+status world::run(const std::function<status(member)>& body) {
+  std::vector<status> outcomes(members_.size());
+  std::vector<std::exception_ptr> thrown(members_.size());
   std::vector<std::shared_ptr<communicator>> doors;
-  for (place& each : places_) {
+  for (member& each : members_) {
     doors.emplace_back(std::move(each.door));
     // Who ends it does not leave yet: a rank that has failed says why first.
     each.door = doors.back() ? std::make_unique<forwarding_communicator>(doors.back()) : nullptr;
@@ -67,7 +67,7 @@ status world::run(const std::function<status(place)>& body) {
   const auto run_one = [&](std::size_t i) {
     const std::shared_ptr<communicator> door = std::move(doors[i]);
     try {
-      outcomes[i] = body(std::move(places_[i]));
+      outcomes[i] = body(std::move(members_[i]));
       if (!outcomes[i] && door) door->abort(outcomes[i].error().message);
     } catch (const std::exception& why) {
       if (door) door->abort(why.what());
@@ -77,7 +77,7 @@ status world::run(const std::function<status(place)>& body) {
   {
     std::vector<std::jthread> others;
     try {
-      for (std::size_t i = 1; i < places_.size(); ++i) {
+      for (std::size_t i = 1; i < members_.size(); ++i) {
         others.emplace_back(run_one, i);
       }
     } catch (const std::exception& why) {

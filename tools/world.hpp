@@ -16,7 +16,7 @@ class world {
   static result<world> join(std::uint32_t ranks);
 
   /// Which rank a body is, and what joins it to the others; alone: no communicator.
-  struct place {
+  struct member {
     rank self;
     std::uint32_t ranks = 1;
     std::uint32_t host_ranks = 1;
@@ -29,12 +29,12 @@ class world {
     std::uint32_t threads(std::uint32_t asked) const;
   };
 
-  /// Runs body(place) for every rank here, once. A rank whose body fails tells the others why.
+  /// Runs body(member) for every rank here, once. A rank whose body fails tells the others why.
   ///
   /// Throws what a body threw, when all are over.
   ///
   /// Returns: the failure of a rank that failed by itself, if one did, else the first
-  status run(const std::function<status(place)>& body);
+  status run(const std::function<status(member)>& body);
 
   std::uint32_t size() const { return size_; }
   /// The first of the ranks here.
@@ -45,7 +45,7 @@ class world {
  private:
   rank first_{};
   std::uint32_t size_ = 1;
-  std::vector<place> places_;
+  std::vector<member> members_;
 };
 
 }  // namespace ballast::tools

@@ -1,7 +1,7 @@
 // How much of a slow link does a step hide behind its compute? Verifies that the link changes no bit,
 // then times steps of two ranks: without computing, on a link without delay, and with both.
 //
-//   slow_link_bench [LAYERS [BLOCKS [STEPS]]]
+//   slow_link_bench [LAYERS [BLOCKS [STEPS [MILLISECONDS]]]]   of the link, a layer and step
 //
 // Computing is sleeping, one part a layer in forward and two in backward, altogether half as long as the
 // link needs, as long, and twice as long. Prints seconds a step (the median), beside the larger of the
@@ -28,6 +28,7 @@ struct shape {
   std::uint32_t layers = 24;
   std::uint64_t blocks = 96;
   int steps = 7;
+  double milliseconds = 8;
 
   bytes weights() const { return bytes{2} * (block_elements.value * blocks * layers); }
   model declared() const {
@@ -74,9 +75,11 @@ outcome train(engine& kept, const shape& of, seconds part) {
   times.erase(times.begin());  // records the order
   std::ranges::sort(times);
   made.step = times[times.size() / 2];
-  made.values.resize(of.blocks * block_elements.value);
+  const std::size_t each = of.blocks * block_elements.value;
+  made.values.resize(each * of.layers);
   for (std::uint32_t i = 0; i < of.layers; ++i) {
-    (void)kept.read({i}, state_part::master, {0}, made.values);
+    const auto values = std::span(made.values).subspan(each * i, each);
+    if (!kept.read({i}, state_part::master, {0}, values)) std::exit(EXIT_FAILURE);
   }
   return made;
 }
@@ -119,12 +122,13 @@ int main(int count, char** words) {
   if (count > 1) of.layers = static_cast<std::uint32_t>(number(words[1]));
   if (count > 2) of.blocks = number(words[2]);
   if (count > 3) of.steps = static_cast<int>(number(words[3]));
+  if (count > 4) of.milliseconds = static_cast<double>(number(words[4]));
   constexpr double endless = 1e15;
   fmt::print("{} layers of {} blocks, {} ranks\n", of.layers, of.blocks, ranks);
   for (const std::uint32_t stage : {0u, 1u, 2u, 3u}) {
-    // The link needs 8 ms a layer for what moves in a step.
+    // So long the link needs for what moves in a step.
     const double units = stage == 3 ? 1.5 : 1.0;
-    const seconds link(8e-3 * of.layers);
+    const seconds link(1e-3 * of.milliseconds * of.layers);
     const double per_second = static_cast<double>(of.weights().value) * units / link.count();
     const outcome linked = run(of, stage, seconds(0), per_second);
     for (const double share : {0.5, 1.0, 2.0}) {

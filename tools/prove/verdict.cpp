@@ -25,12 +25,13 @@ status flip_in_memory(engine& placed) {
   return placed.write({0}, state_part::master, {7}, {&value, 1});
 }
 
-std::string unused_link(const plan& summary, const traffic& moved) {
+std::string unused_link(const plan& summary, const traffic& moved, std::uint32_t ranks) {
   const auto tiles = [&](place where) { return summary.tiles[static_cast<std::size_t>(where)]; };
   const bool off_device = tiles(place::host) + tiles(place::nvme) > 0;
-  for (const hop each : {hop::read, hop::write, hop::upload, hop::download}) {
+  for (const hop each : all_hops) {
     const bool disk = each == hop::read || each == hop::write;
-    const bool used = disk ? tiles(place::nvme) > 0 : off_device;
+    const bool peers = each == hop::reduce_scatter || each == hop::all_gather;
+    const bool used = peers ? ranks > 1 : disk ? tiles(place::nvme) > 0 : off_device;
     if (used != (moved[each].value > 0)) {
       return std::string(to_string(each));
     }
@@ -64,7 +65,7 @@ namespace {
 
 /// One rank's part of an arm.
 result<verdict> run_rank(const prove_settings& settings, const proof_run& run, const arm& placed,
-                         reference_arm& expected, world::place at) {
+                         reference_arm& expected, world::member at) {
   engine_config config = placed.config;
   at.set(config);
   auto parts = std::make_unique<damaging_backends>(std::move(at.door));
@@ -102,7 +103,7 @@ result<verdict> run_rank(const prove_settings& settings, const proof_run& run, c
   }
   found.losses = losses->size() / 2;
   found.loss_bits = differing_bits(expected.losses, *losses);
-  found.unused_link = run.ranks == 1 ? unused_link(*sealed, found.moved) : std::string();
+  found.unused_link = unused_link(*sealed, found.moved, run.ranks);
   const auto bits = differing_bits(expected.declared, *expected.state, state, found.values);
   if (!bits) {
     return bits.error();
@@ -121,7 +122,7 @@ result<verdict> run_arm(const prove_settings& settings, const proof_run& run, co
   }
   std::mutex mutex;
   verdict found;
-  const status outcome = ranks->run([&](world::place at) -> status {
+  const status outcome = ranks->run([&](world::member at) -> status {
     const bool first = at.self == ranks->first();
     const auto mine = run_rank(settings, run, placed, expected, std::move(at));
     if (!mine) {

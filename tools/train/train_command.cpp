@@ -37,7 +37,7 @@ struct outcome {
 
 /// One rank's run, from its parts to its last step.
 outcome train_as(const train_settings& settings, const option_set& options,
-                 const command_call& call, world::place at) {
+                 const command_call& call, world::member at) {
   const bool speaks = at.speaks();
   const auto run = training_run::prepare(settings, std::move(at));
   if (!run) {
@@ -90,7 +90,7 @@ exit_code train(std::span<const std::string> arguments) {
   }
   const bool speaks = ranks->speaks();
   std::atomic<bool> running = false;
-  const status trained = ranks->run([&](world::place at) {
+  const status trained = ranks->run([&](world::member at) {
     const outcome of_rank = train_as(settings, options, call, std::move(at));
     if (!of_rank.result && of_rank.when == stage::running) {
       running = true;

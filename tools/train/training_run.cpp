@@ -32,7 +32,7 @@ training_run::training_run(train_settings settings, corpus text)
       model_(declare(settings_.trainer.model)) {}
 
 result<std::unique_ptr<training_run>> training_run::prepare(train_settings settings,
-                                                            world::place at) {
+                                                            world::member at) {
   at.set(settings.engine);
   settings.trainer.batch.threads = at.threads(settings.trainer.batch.threads);
   if (auto resolved = settings.resolve(); !resolved) {

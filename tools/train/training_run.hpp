@@ -24,7 +24,7 @@ class training_run {
   ///
   /// Errors: what the text, the model, the plan or the parts refuse
   static result<std::unique_ptr<training_run>> prepare(train_settings settings,
-                                                       world::place at = {});
+                                                       world::member at = {});
 
   const plan& sealed() const { return plan_; }
   std::vector<std::string> parts() const { return engine_->parts(); }
